@@ -1,0 +1,84 @@
+"""Every error of SecFPP, sorted by whose fault it is.
+
+An error carries four things a reader needs: a stable symbolic `code` (docs/operations.md has a
+paragraph for each), `whose` fault it is, what happened (its text) and what to do about it (`fix`).
+Nothing in an error text may be secret: no prompt, share, mask, seed or key.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SecFPPError(Exception):
+    """The base of every error raised on purpose.
+
+    `code` is the symbolic name, `whose` is "caller", "peer", "nobody" or "operator",
+    `exit_code` the process exit code of docs/operations.md.
+    """
+
+    code: ClassVar[str] = "SECFPP-E-INTERNAL"
+    whose: ClassVar[str] = "secfpp"
+    exit_code: ClassVar[int] = 5
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Misuse(SecFPPError):
+    """The caller broke a rule of the function it called."""
+
+    code = "SECFPP-E-MISUSE"
+    whose = "caller"
+    exit_code = 2
+
+
+class ConfigError(SecFPPError):
+    """A configuration, job or data file cannot be used as it is."""
+
+    code = "SECFPP-E-CONFIG"
+    whose = "operator"
+    exit_code = 2
+
+
+class PeerViolation(SecFPPError):
+    """A peer broke the protocol; `peer` is the name on its certificate."""
+
+    code = "SECFPP-E-PEER"
+    whose = "peer"
+    exit_code = 4
+
+    def __init__(self, peer: str, reason: str, *, fix: str = "") -> None:
+        super().__init__(f"{peer}: {reason}", fix=fix)
+        self.peer = peer
+        self.reason = reason
+
+
+class PolicyRefusal(SecFPPError):
+    """A party refused what it was asked; `key` names the policy setting that refused."""
+
+    code = "SECFPP-E-POLICY"
+    whose = "operator"
+    exit_code = 4
+
+    def __init__(self, key: str, reason: str, *, fix: str = "") -> None:
+        super().__init__(f"{key}: {reason}", fix=fix)
+        self.key = key
+        self.reason = reason
+
+
+class PeersMissing(SecFPPError):
+    """Peers that are needed did not come in time; the text names each with its last sign of life."""
+
+    code = "SECFPP-E-MISSING"
+    whose = "nobody"
+    exit_code = 3
+
+
+class RoundFailed(SecFPPError):
+    """A round ended without its goal; the text says how many came and how many were needed."""
+
+    code = "SECFPP-E-ROUND"
+    whose = "nobody"
+    exit_code = 1
