@@ -69,7 +69,7 @@ class PolicyRefusal(SecFPPError):
 
 
 class PeersMissing(SecFPPError):
-    """Peers that are needed did not come in time; the text names each with its last sign of life."""
+    """Peers that are needed did not come in time; the text names each and its last sign of life."""
 
     code = "SECFPP-E-MISSING"
     whose = "nobody"

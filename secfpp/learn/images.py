@@ -31,14 +31,14 @@ class ImageSet:
             )
         if not len(self.images) == len(self.labels) == len(self.domains):
             raise Misuse(
-                f"{len(self.images)} images, {len(self.labels)} labels and {len(self.domains)} domains: "
-                "there must be one label and one domain per image"
+                f"{len(self.images)} images, {len(self.labels)} labels and {len(self.domains)} "
+                "domains: there must be one label and one domain per image"
             )
         for name, index, names in (
             ("label", self.labels, self.classes),
             ("domain", self.domains, self.domain_names),
         ):
-            if len(index) and not (0 <= int(index.min()) and int(index.max()) < len(names)):
+            if len(index) and (int(index.min()) < 0 or int(index.max()) >= len(names)):
                 raise Misuse(f"a {name} lies outside 0…{len(names) - 1}")
 
     def __len__(self) -> int:
@@ -55,4 +55,5 @@ class ImageSet:
         )
 
     def __repr__(self) -> str:
-        return f"ImageSet({len(self)} images, {len(self.classes)} classes, {len(self.domain_names)} domains)"
+        names = f"{len(self.classes)} classes, {len(self.domain_names)} domains"
+        return f"ImageSet({len(self)} images, {names})"
