@@ -1,0 +1,256 @@
+"""Every message of SecFPP, in the order in which a prompt meets them.
+
+No message names its sender: the transport's certificate does (architecture: identity is proved,
+never claimed). Messages of one attempt carry its `AttemptKey`; those before and around the rounds
+carry the run's name. `slot` tells which two messages of one sender must be equal: the transcript
+takes a repeat for a repeat and a difference for evidence. Source: docs/protocol.md §4–§9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from secfpp.algebra.field import FieldArray
+from secfpp.algebra.randomness import Seed
+from secfpp.cluster.queries import Query
+from secfpp.protocol.params import AttemptKey, RoundParams
+
+# --- Around the rounds: one invitation per run, then words that keep waiting from being silent.
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A party of the run: its name, where it listens, and its certificate (PEM)."""
+
+    name: str
+    address: str
+    certificate: bytes
+
+
+@dataclass(frozen=True)
+class Invite:
+    """Coordinator → party: take part in `run`; `job` is the job file as JSON text."""
+
+    run: str
+    job: str
+    peers: tuple[Peer, ...]
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Party → coordinator: consent to the run, with what all parties must have alike.
+
+    `geometry` holds pairs (field, value): digests of weights, tokenizer, preprocessing, the prompt's
+    shape, template and initial text. `certificate` is the party's own (PEM), for the roster.
+    """
+
+    run: str
+    geometry: tuple[tuple[str, str], ...]
+    certificate: bytes
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Party → coordinator: no, and the policy key that said so. Ends the party's part in `run`."""
+
+    run: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Either way: a sign of life; `done` of `total` steps of `phase` (0 of 0: just alive).
+
+    A `done` that grows is progress and resets the idle clock; one that does not is only life.
+    """
+
+    run: str
+    round: int
+    phase: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Party → coordinator: what the party chose to tell of a round, as JSON text (§1, opt-in)."""
+
+    run: str
+    round: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Coordinator → party: the run is over; `completed` tells how."""
+
+    run: str
+    completed: bool
+    reason: str
+
+
+# --- One attempt of one round, in order.
+
+
+@dataclass(frozen=True)
+class Open:
+    """Coordinator → party: the attempt's parameters; each party holds them against its consent."""
+
+    params: RoundParams
+
+    @property
+    def key(self) -> AttemptKey:
+        """The attempt that these parameters open."""
+        return self.params.key
+
+
+@dataclass(frozen=True, repr=False)
+class Commitment:
+    """What binds a dealer to its sharing (§9): a signed Merkle root, and the recipient's leaf.
+
+    `root` 32 bytes, `signature` of the dealer's certificate key over it, `salt` 32 bytes, `path` the
+    sibling digests from leaf to root. The blinds are the last two columns of every share.
+    """
+
+    root: bytes
+    signature: bytes
+    salt: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Deal:
+    """Party → party: one recipient's shares and masks (§4, §5), each as residues or as a seed.
+
+    `shares` has one entry for each sharing of the round, or none where the dealer sits the round out
+    (`abstains` then says why, without numbers); `masks` is None where the sender deals no masks.
+    """
+
+    key: AttemptKey
+    shares: tuple[FieldArray | Seed, ...]
+    masks: FieldArray | Seed | None
+    abstains: str
+    commitment: Commitment | None
+
+
+@dataclass(frozen=True)
+class Received:
+    """One dealer's part of a `Ready`: what came, and (checked dealing) what binds the dealer.
+
+    `checks` are the two blinded challenges f, g of §9 in the order (f1, f2, g1, g2), or empty.
+    """
+
+    dealer: str
+    shares: bool
+    masks: bool
+    root: bytes
+    root_signature: bytes
+    checks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Party → coordinator: whose shares and masks have come, signed. Once per attempt."""
+
+    key: AttemptKey
+    received: tuple[Received, ...]
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class CloseDealing:
+    """Coordinator → party: wait no longer for deals, say now what has come."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Coordinator → party: the dealers U, the mask dealers V, and one batch of queries (§5)."""
+
+    key: AttemptKey
+    batch: int
+    dealers: tuple[str, ...]
+    mask_dealers: tuple[str, ...]
+    queries: tuple[Query, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Answers:
+    """Party → coordinator: one residue per query of the batch, masked; shape (queries,)."""
+
+    key: AttemptKey
+    batch: int
+    values: FieldArray
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Coordinator → party: the partition of the dealers U, one label per dealer in roster order."""
+
+    key: AttemptKey
+    labels: tuple[tuple[str, int], ...]
+
+
+class EchoStage(Enum):
+    """What an echo vouches for: the view up to a batch, or the assignment."""
+
+    BATCH = "batch"
+    ASSIGNMENT = "assignment"
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Party → party: a signed digest of the sender's view (§8).
+
+    `stage` BATCH covers parameters, U, V and the queries up to `batch`; ASSIGNMENT the labels too.
+    """
+
+    key: AttemptKey
+    stage: EchoStage
+    batch: int
+    digest: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class SumShare:
+    """Helper → member: the sum of the cluster's prompt shares at the helper's point (§7)."""
+
+    key: AttemptKey
+    cluster: int
+    values: FieldArray
+
+
+@dataclass(frozen=True)
+class Done:
+    """Party → coordinator: my part is over; `opened` tells whether I hold my cluster's mean."""
+
+    key: AttemptKey
+    opened: bool
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Either way: this attempt is over without a goal, and why (`code` names the rule)."""
+
+    key: AttemptKey
+    code: str
+    reason: str
+
+
+RunMessage = Invite | Accept | Refuse | Progress | Report | Ended
+RoundMessage = (
+    Open | Deal | Ready | CloseDealing | Ask | Answers | Assign | Echo | SumShare | Done | Halt
+)
+Message = RunMessage | RoundMessage
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A message and the participant it goes to."""
+
+    to: str
+    message: Message
