@@ -21,11 +21,10 @@ from secfpp.protocol.params import AttemptKey, RoundParams
 
 @dataclass(frozen=True)
 class Peer:
-    """A party of the run: its name, where it listens, and its certificate (PEM)."""
+    """A party of the run: its name on its certificate, and where it listens (host:port)."""
 
     name: str
     address: str
-    certificate: bytes
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,12 @@ class Invite:
 class Accept:
     """Party → coordinator: consent to the run, with what all parties must have alike.
 
-    `geometry` holds pairs (field, value): digests of weights, tokenizer, preprocessing, the prompt's
-    shape, template and initial text. `certificate` is the party's own (PEM), for the roster.
+    `geometry` holds pairs (field, value): digests of weights, tokenizer and preprocessing, the
+    prompt's shape, template and initial text.
     """
 
     run: str
     geometry: tuple[tuple[str, str], ...]
-    certificate: bytes
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,8 @@ class Open:
 class Commitment:
     """What binds a dealer to its sharing (§9): a signed Merkle root, and the recipient's leaf.
 
-    `root` 32 bytes, `signature` of the dealer's certificate key over it, `salt` 32 bytes, `path` the
-    sibling digests from leaf to root. The blinds are the last two columns of every share.
+    `root` 32 bytes, `signature` of the dealer's certificate key over it, `salt` 32 bytes, `path`
+    the sibling digests from leaf to root. The blinds are the last two columns of every share.
     """
 
     root: bytes
@@ -124,8 +122,8 @@ class Commitment:
 class Deal:
     """Party → party: one recipient's shares and masks (§4, §5), each as residues or as a seed.
 
-    `shares` has one entry for each sharing of the round, or none where the dealer sits the round out
-    (`abstains` then says why, without numbers); `masks` is None where the sender deals no masks.
+    `shares` has one entry for each sharing of the round, or none where the dealer sits the round
+    out (`abstains` then says why); `masks` is None where the sender deals no masks.
     """
 
     key: AttemptKey

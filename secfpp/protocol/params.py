@@ -1,4 +1,4 @@
-"""The parameters of one attempt of a round, with every inequality checked once (docs/protocol.md §3–§8)."""
+"""The parameters of one attempt of a round, every inequality checked once (protocol.md §3–§8)."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class RoundParams:
     """What all participants of one attempt agree on; built only if every rule holds.
 
     `roster` are the consenting parties in order (n of them), `colluders` T, `stragglers` S,
-    `adversaries` A; `sharings` is one vector (feature and prompt are the same) or two (feature, then
-    prompt); `query_budget` Q masks are dealt, `queries_per_party` is q of §1, `rounds` R.
+    `adversaries` A; `sharings` is one vector (feature and prompt are the same) or two (feature,
+    then prompt); `query_budget` Q masks are dealt, `queries_per_party` is q of §1, `rounds` R.
     A broken rule raises ConfigError with the inequality and its numbers.
     """
 
@@ -161,7 +161,7 @@ class RoundParams:
         return self.after(dealer, self.feature_code.product_degree)
 
     def helpers(self, cluster: int) -> tuple[str, ...]:
-        """The K+T+S+2A parties that send `cluster` its sums, rotating with round and cluster (§7)."""
+        """The K+T+S+2A parties that send `cluster` its sums, rotating by round and cluster (§7)."""
         count = min(self.parties, self.sums_needed + self.stragglers)
         start = (self.key.round + cluster) % self.parties
         return tuple(self.roster[(start + step) % self.parties] for step in range(count))
