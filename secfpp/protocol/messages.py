@@ -186,9 +186,13 @@ class Answers:
 
 @dataclass(frozen=True)
 class Assign:
-    """Coordinator → party: the partition of the dealers U, one label per dealer in roster order."""
+    """Coordinator → party: the partition of the dealers U, one label per dealer in roster order.
+
+    `batches` is the number of query batches that led to it: the receiver has seen that many.
+    """
 
     key: AttemptKey
+    batches: int
     labels: tuple[tuple[str, int], ...]
 
 
