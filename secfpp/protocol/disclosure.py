@@ -184,7 +184,7 @@ def clusters_of(labels: tuple[tuple[str, int], ...]) -> tuple[tuple[str, ...], .
 
 @dataclass(frozen=True)
 class OpenedDistance:
-    """One line of the ledger: the coordinator opened m²·‖x_subject − mean(members)‖², in levels²."""
+    """One line of the ledger: C opened m²·‖x_subject − mean(members)‖², in squared levels."""
 
     key: AttemptKey
     batch: int

@@ -41,7 +41,7 @@ class Transcript:
         self._seen: dict[tuple[str, Slot], bytes] = {}
 
     def is_new(self, sender: str, message: RoundMessage) -> bool:
-        """Record a message; False for an exact repeat, PeerViolation for a second, different one."""
+        """Record a message; False for a repeat, PeerViolation for a second, different one."""
         place = (sender, slot(message))
         mark = fingerprint(message)
         known = self._seen.setdefault(place, mark)

@@ -1,0 +1,292 @@
+"""The coordinator's side of one attempt of a round, as a machine without I/O (protocol.md §4–§9).
+
+    Gathering → Asking → Closing → Closed            (anything may end in Failed)
+
+It drives the clusterer: each batch the clusterer asks for goes to every party, the answers are
+decoded to exact distances, and the clusterer is told. It never holds a share, a mask or a mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+
+from secfpp.cluster.queries import Assignment, Batch, Clusterer, Task
+from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
+from secfpp.protocol.agreement import agree
+from secfpp.protocol.disclosure import Disclosed, OpenedDistance, View, check_batch, clusters_of
+from secfpp.protocol.messages import (
+    Answers,
+    Ask,
+    Assign,
+    CloseDealing,
+    Done,
+    Envelope,
+    Halt,
+    Open,
+    Ready,
+    RoundMessage,
+)
+from secfpp.protocol.opening import open_distances, ready_text
+from secfpp.protocol.params import RoundParams
+from secfpp.protocol.party import Credentials
+from secfpp.protocol.party_states import Failed
+from secfpp.protocol.transcript import Transcript
+
+Asked = Generator[Batch, tuple[int, ...], Assignment]
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """The parties train and deal; `readies` say what has come; `closed`: they were told to stop."""
+
+    readies: Mapping[str, Ready]
+    closed: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Asking:
+    """A batch of queries is out; `answers` have come for it; `opened` is the ledger so far."""
+
+    view: View
+    asked: Asked
+    answers: Mapping[str, Answers]
+    opened: tuple[OpenedDistance, ...]
+
+
+@dataclass(frozen=True)
+class Closing:
+    """The assignment is out; the parties open their means and say so."""
+
+    disclosed: Disclosed
+    done: Mapping[str, Done]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The attempt reached its goal: what was opened, who confirmed, whom we lost and why."""
+
+    disclosed: Disclosed
+    done: Mapping[str, Done]
+    lost: Mapping[str, str]
+
+
+State = Gathering | Asking | Closing | Closed | Failed
+Outbox = list[Envelope]
+
+
+@dataclass
+class CoordinatorRound:
+    """The coordinator in one attempt; `previous` is the last round's assignment, if any."""
+
+    params: RoundParams
+    clusterer: Clusterer
+    previous: Assignment | None
+    credentials: Credentials
+    _state: State = field(default_factory=lambda: Gathering({}, False), init=False)
+    _lost: dict[str, str] = field(default_factory=dict, init=False)
+    _transcript: Transcript = field(default_factory=Transcript, init=False)
+    _violations: list[PeerViolation] = field(default_factory=list, init=False)
+
+    @property
+    def state(self) -> State:
+        """Where the attempt is; for looking, not for changing."""
+        return self._state
+
+    @property
+    def result(self) -> Closed | Failed | None:
+        """The end of the attempt, or None while it runs."""
+        return self._state if isinstance(self._state, Closed | Failed) else None
+
+    @property
+    def violations(self) -> tuple[PeerViolation, ...]:
+        """What parties did against the protocol, in the order in which it was noticed."""
+        return tuple(self._violations)
+
+    def open(self) -> Outbox:
+        """The opening: the parameters, to every party."""
+        return self._to_all(Open(self.params))
+
+    def handle(self, sender: str, message: RoundMessage) -> Outbox:
+        """Take one message that `sender`'s certificate vouches for; return what to send."""
+        if self.result is not None:
+            return []
+        try:
+            if not self._transcript.is_new(sender, message):
+                return []
+            return self._step(sender, message)
+        except PeerViolation as violation:
+            self._violations.append(violation)
+            return self.lose(violation.peer, violation.reason)
+        except (PolicyRefusal, RoundFailed) as failure:
+            return self._fail("round", str(failure))
+
+    def lose(self, party: str, reason: str) -> Outbox:
+        """Go on without `party`, as long as no more than S are lost (§9)."""
+        if self.result is not None or party not in self.params.roster or party in self._lost:
+            return []
+        self._lost[party] = reason
+        if len(self._lost) > self.params.stragglers:
+            lost = "; ".join(f"{name}: {why}" for name, why in self._lost.items())
+            return self._fail(
+                "lost",
+                f"{len(self._lost)} of {self.params.parties} parties are lost and at most "
+                f"S = {self.params.stragglers} may be: {lost}",
+            )
+        return self._without_lost()
+
+    def expire(self) -> Outbox:
+        """Nothing has come for too long: go on without whom we wait for, or say why we cannot."""
+        match self._state:
+            case Gathering(closed=False) as state:
+                return self._close_dealing(state)
+            case Gathering() as state:
+                return self._begin(state)
+            case Asking(answers=answers):
+                return self._fail(
+                    "answers",
+                    f"{len(answers)} answers came, {self.params.answers_needed} are needed; "
+                    f"missing: {', '.join(self.awaiting)}",
+                )
+            case Closing(disclosed=disclosed, done=done):
+                late = dict.fromkeys(self.awaiting, "did not confirm its mean in time")
+                self._state = Closed(disclosed, done, {**late, **self._lost})
+                return []
+            case _:
+                return []
+
+    @property
+    def awaiting(self) -> tuple[str, ...]:
+        """The parties whose next message is missing, in roster order."""
+        match self._state:
+            case Gathering(readies=come) | Asking(answers=come) | Closing(done=come):
+                present: Mapping[str, object] = come
+            case _:
+                return ()
+        return tuple(p for p in self.params.roster if p not in present and p not in self._lost)
+
+    # --- The state diagram.
+
+    def _step(self, sender: str, message: RoundMessage) -> Outbox:
+        if sender not in self.params.roster:
+            raise PeerViolation(sender, "is not on the roster of this attempt")
+        if message.key != self.params.key:
+            raise PeerViolation(sender, f"{type(message).__name__} belongs to another attempt")
+        match self._state, message:
+            case _, Halt(code=code, reason=reason):
+                return self.lose(sender, f"{code}: {reason}")
+            case Gathering() as state, Ready():
+                return self._on_ready(state, sender, message)
+            case Asking() as state, Answers():
+                return self._on_answers(state, sender, message)
+            case Closing() as state, Done():
+                return self._on_done(state, sender, message)
+            case (Asking() | Closing(), Ready()) | (Closing(), Answers()):
+                return []  # Too late: enough others came before.
+            case state, _:
+                raise PeerViolation(
+                    sender, f"sent {type(message).__name__} while {type(state).__name__}"
+                )
+
+    def _on_ready(self, state: Gathering, sender: str, ready: Ready) -> Outbox:
+        text = ready_text(self.params, ready.received)
+        if not self.credentials.verify(sender, text, ready.signature):
+            raise PeerViolation(sender, "the signature of its Ready is not of its certificate")
+        dealers = tuple(item.dealer for item in ready.received)
+        if dealers != tuple(party for party in self.params.roster if party in set(dealers)):
+            raise PeerViolation(sender, "its Ready names parties that are not on the roster")
+        state = replace(state, readies={**state.readies, sender: ready})
+        self._state = state
+        return self._without_lost() if self._gathered(state) else []
+
+    def _gathered(self, state: Gathering) -> bool:
+        """Whether nobody more is worth waiting for.
+
+        Once dealing is closed, a party of which no deal has come anywhere is not waited for.
+        """
+        dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
+        return all(state.closed and party not in dealt for party in self.awaiting)
+
+    def _without_lost(self) -> Outbox:
+        """After a loss, or the last message awaited: take the next step if one is possible."""
+        match self._state:
+            case Gathering() as state if self._lost and not state.closed:
+                return self._close_dealing(state)
+            case Gathering() as state if self._gathered(state):
+                return self._begin(state)
+            case Closing(disclosed=disclosed, done=done) if not self.awaiting:
+                self._state = Closed(disclosed, done, dict(self._lost))
+                return []
+            case _:
+                return []
+
+    def _close_dealing(self, state: Gathering) -> Outbox:
+        self._state = replace(state, closed=True)
+        return self._to_all(CloseDealing(self.params.key))
+
+    def _begin(self, state: Gathering) -> Outbox:
+        """Agree on U and V and start the clusterer (§4, §5)."""
+        try:
+            view = agree(self.params, state.readies)
+        except RoundFailed as failure:
+            return self._fail("dealing", str(failure))
+        previous = self.previous
+        task = Task(parties=view.dealers, budget=self.params.query_budget, previous=previous)
+        asked = self.clusterer(task)
+        return self._advance(Asking(view, asked, {}, ()), None)
+
+    def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
+        current = len(state.view.batches) - 1
+        if answers.batch < current:
+            return []  # Too late: that batch is decoded.
+        queries = state.view.batches[current]
+        if answers.batch > current or answers.values.shape != (len(queries),):
+            raise PeerViolation(sender, "answered a batch that was not asked, or in another number")
+        state = replace(state, answers={**state.answers, sender: answers})
+        self._state = state
+        if len(state.answers) < self.params.answers_needed:
+            return []
+        values = open_distances(self.params, queries, state.answers)
+        opened = tuple(
+            OpenedDistance(self.params.key, current, query, value)
+            for query, value in zip(queries, values, strict=True)
+        )
+        return self._advance(replace(state, opened=state.opened + opened), values)
+
+    def _advance(self, state: Asking, values: tuple[int, ...] | None) -> Outbox:
+        """Tell the clusterer what was opened; ask its next batch, or assign."""
+        try:
+            batch = next(state.asked) if values is None else state.asked.send(values)
+        except StopIteration as end:
+            return self._assign(state, end.value)
+        check_batch(self.params, state.view, batch)
+        view = state.view.extended(batch)
+        self._state = replace(state, view=view, answers={})
+        return self._to_all(
+            Ask(self.params.key, len(view.batches) - 1, view.dealers, view.mask_dealers, batch)
+        )
+
+    def _assign(self, state: Asking, assignment: Assignment) -> Outbox:
+        labels = tuple((party, assignment.labels[party]) for party in state.view.dealers)
+        clusters = clusters_of(labels)
+        smallest = self.params.minimum_cluster
+        disclosed = Disclosed(
+            key=self.params.key,
+            distances=state.opened,
+            labels=labels,
+            means=tuple(cluster for cluster in clusters if len(cluster) >= smallest),
+            small=tuple(cluster for cluster in clusters if len(cluster) < smallest),
+        )
+        self._state = Closing(disclosed, {})
+        return self._to_all(Assign(self.params.key, len(state.view.batches), labels))
+
+    def _on_done(self, state: Closing, sender: str, done: Done) -> Outbox:
+        self._state = replace(state, done={**state.done, sender: done})
+        return self._without_lost()
+
+    def _fail(self, code: str, reason: str) -> Outbox:
+        self._state = Failed(code, reason)
+        return self._to_all(Halt(self.params.key, code, reason))
+
+    def _to_all(self, message: RoundMessage) -> Outbox:
+        return [Envelope(party, message) for party in self.params.roster if party not in self._lost]

@@ -1,0 +1,429 @@
+"""One party's side of one attempt of a round, as a machine without I/O (docs/protocol.md §4–§8).
+
+`handle` takes a message and returns messages; `deal` takes the party's own vectors once they are
+trained. A message that is ahead of its time is kept until its state comes; one that comes too late
+is dropped; one that can never be right changes nothing and joins `violations`, with its sender. What
+the party cannot agree to ends the attempt for it, with a `Halt` to the coordinator that names why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from secfpp.errors import Misuse, PeerViolation, PolicyRefusal, RoundFailed
+from secfpp.protocol.dealing import Abstention, Randomness, Vectors, deal, receive
+from secfpp.protocol.disclosure import (
+    Policy,
+    View,
+    check_agreement,
+    check_batch,
+    check_labels,
+    clusters_of,
+)
+from secfpp.protocol.echoes import Echoes, echo_text
+from secfpp.protocol.messages import (
+    Answers,
+    Ask,
+    Assign,
+    CloseDealing,
+    Deal,
+    Done,
+    Echo,
+    EchoStage,
+    Envelope,
+    Halt,
+    Open,
+    Ready,
+    Received,
+    RoundMessage,
+    SumShare,
+)
+from secfpp.protocol.opening import (
+    Mean,
+    holds_all,
+    masked_answers,
+    open_mean,
+    ready_text,
+    sum_shares,
+)
+from secfpp.protocol.params import RoundParams
+from secfpp.protocol.party_states import (
+    Answering,
+    Assigned,
+    Checking,
+    Failed,
+    Finished,
+    Preparing,
+    Running,
+    Sharing,
+    State,
+    Summing,
+    Waiting,
+)
+from secfpp.protocol.transcript import Transcript
+
+
+class Credentials(Protocol):
+    """Signs with this participant's certificate key and checks the others' signatures."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of this participant's certificate key over `message`."""
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is `party`'s over `message`."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """This party has sent sum shares of a round: for which roster and which labels (§7)."""
+
+    roster: tuple[str, ...]
+    labels: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a party brings to an attempt from outside.
+
+    Its `policy`, its `credentials`, a source of random bytes like `os.urandom`, and what it has
+    `released` in earlier attempts of the same round.
+    """
+
+    policy: Policy
+    credentials: Credentials
+    randomness: Randomness
+    released: Release | None = None
+
+
+Outbox = list[Envelope]
+
+
+class PartyRound:
+    """One party in one attempt of a round."""
+
+    def __init__(self, me: str, circumstances: Circumstances) -> None:
+        self.me = me
+        self.released = circumstances.released
+        self._policy = circumstances.policy
+        self._credentials = circumstances.credentials
+        self._randomness = circumstances.randomness
+        self._state: State = Waiting()
+        self._transcript = Transcript()
+        self._echoes = Echoes()
+        self._early: list[tuple[str, RoundMessage]] = []
+        self._violations: list[PeerViolation] = []
+
+    @property
+    def violations(self) -> tuple[PeerViolation, ...]:
+        """What other parties did against the protocol, in the order in which it was noticed."""
+        return tuple(self._violations)
+
+    @property
+    def state(self) -> State:
+        """Where the party is; for looking, not for changing."""
+        return self._state
+
+    @property
+    def result(self) -> Finished | Failed | None:
+        """The end of the attempt, or None while it runs."""
+        return self._state if isinstance(self._state, Finished | Failed) else None
+
+    def handle(self, sender: str, message: RoundMessage) -> Outbox:
+        """Take one message that `sender`'s certificate vouches for; return what to send."""
+        if self.result is not None:
+            return []
+        before = self._state
+        outbox = self._take(sender, message, replayed=False)
+        return outbox + (self._replay() if self._state is not before else [])
+
+    def deal(self, vectors: Vectors | Abstention) -> Outbox:
+        """Share the trained vectors (levels (dim,), one per sharing), or sit the round out."""
+        match self._state:
+            case Preparing(params=params):
+                messages, own = deal(params, self.me, vectors, self._randomness)
+                self._state = Sharing(params, {self.me: own})
+                outbox = [Envelope(party, message) for party, message in messages.items()]
+                return outbox + self._replay()
+            case state:
+                raise Misuse(f"vectors were dealt while {type(state).__name__}")
+
+    def expire(self) -> Outbox:
+        """Nothing has come for too long: the attempt ends here, and it is said who is missing."""
+        return [] if self.result is not None else self._halt("silence", self.waiting_for())
+
+    def waiting_for(self) -> str:
+        """What the party waits for now, in words and names; no secret is in it."""
+        match self._state:
+            case Preparing():
+                return "training its own prompt"
+            case Sharing(params=params, held=held):
+                missing = [party for party in params.roster if party not in held]
+                return f"waiting for shares of {', '.join(missing)}"
+            case Assigned(params=params, assign=assign):
+                count = self._echoes.agreed(EchoStage.ASSIGNMENT, assign.batches)
+                return f"waiting for echoes: {count} of {params.echo_quorum} needed agree"
+            case Summing(params=params, sums=sums, assign=assign):
+                helpers = params.helpers(dict(assign.labels).get(self.me, 0))
+                missing = [party for party in helpers if party not in sums]
+                return (
+                    f"waiting for sums: {len(sums)} came, {params.sums_needed} are needed, "
+                    f"missing {', '.join(missing)}"
+                )
+            case state:
+                return f"waiting for the coordinator while {type(state).__name__}"
+
+    # --- Delivery: each message meets the state it is for.
+
+    def _take(self, sender: str, message: RoundMessage, *, replayed: bool) -> Outbox:
+        """One message through the state diagram; whatever is wrong with it ends here, in words."""
+        try:
+            if not replayed and not self._transcript.is_new(sender, message):
+                return []
+            outbox = self._step(sender, message)
+        except PolicyRefusal as refusal:
+            return self._halt(refusal.key, refusal.reason)
+        except RoundFailed as failure:
+            return self._halt("sum", str(failure))
+        except PeerViolation as violation:
+            if violation.peer == self._policy.coordinator:
+                return self._halt("coordinator", violation.reason)
+            self._violations.append(violation)
+            return []
+        if outbox is None:
+            self._early.append((sender, message))
+            return []
+        return outbox
+
+    def _replay(self) -> Outbox:
+        """Hand on the early messages, again after each change of state."""
+        outbox: Outbox = []
+        before = None
+        while self._state is not before and self.result is None:
+            before = self._state
+            early, self._early = self._early, []
+            for sender, message in early:
+                outbox += self._take(sender, message, replayed=True)
+        return outbox
+
+    def _step(self, sender: str, message: RoundMessage) -> Outbox | None:
+        """The state diagram: what to send, or None where the message is ahead of its time."""
+        state = self._state
+        commands = Open | CloseDealing | Ask | Assign
+        if isinstance(message, commands) and sender != self._policy.coordinator:
+            raise PeerViolation(sender, f"sent {type(message).__name__} as if it coordinated")
+        if isinstance(state, Waiting):
+            return self._open(message.params) if isinstance(message, Open) else None
+        if isinstance(state, Finished | Failed):
+            return []
+        self._require_member(state.params, sender, message)
+        match state, message:
+            case _, Halt(code=code, reason=reason) if sender == self._policy.coordinator:
+                self._state = Failed(code, reason)
+                return []
+            case _, Echo():
+                return self._on_echo(state, sender, message)
+            case Preparing(), Deal() | CloseDealing() | Ask() | Assign() | SumShare():
+                return None
+            case Sharing(), Deal():
+                return self._on_deal(state, sender, message)
+            case Sharing(), CloseDealing():
+                return self._say_ready(state)
+            case Sharing(), Ask() | Assign() | SumShare():
+                return None
+            case Checking(), Ask():
+                return self._on_first_ask(state, message)
+            case Checking(), Assign() | SumShare():
+                return None
+            case Answering(), Ask():
+                return self._on_ask(state, message)
+            case Answering(), Assign():
+                return self._on_assign(state, message)
+            case Answering() | Assigned(), SumShare():
+                return None
+            case Summing(), SumShare():
+                return self._on_sum(state, sender, message)
+            case Checking() | Answering() | Assigned() | Summing(), Deal() | CloseDealing():
+                return []  # Too late: the coordinator has been told what had come by then.
+            case _:
+                raise PeerViolation(
+                    sender, f"sent {type(message).__name__} while {type(state).__name__}"
+                )
+
+    def _require_member(self, params: RoundParams, sender: str, message: RoundMessage) -> None:
+        if sender != params.coordinator and sender not in params.roster:
+            raise PeerViolation(sender, "is not on the roster of this attempt")
+        if message.key != params.key:
+            raise PeerViolation(sender, f"{type(message).__name__} belongs to another attempt")
+        if sender == params.coordinator and isinstance(message, Deal | Echo | SumShare):
+            raise PeerViolation(sender, f"sent {type(message).__name__}, which only parties send")
+
+    # --- The transitions, in the order in which a prompt meets them.
+
+    def _open(self, params: RoundParams) -> Outbox:
+        self._state = Preparing(params)
+        self._policy.check_opening(self.me, params)
+        if self.released is not None and self.released.roster != params.roster:
+            raise PolicyRefusal(
+                "attempt",
+                "sums of this round went to another roster; a second attempt with other members "
+                "could subtract one sum from the other",
+            )
+        return []
+
+    def _on_deal(self, state: Sharing, sender: str, message: Deal) -> Outbox:
+        held = receive(state.params, self.me, sender, message)
+        state = replace(state, held={**state.held, sender: held})
+        self._state = state
+        return self._say_ready(state) if len(state.held) == state.params.parties else []
+
+    def _say_ready(self, state: Sharing) -> Outbox:
+        params = state.params
+        received = tuple(
+            Received(
+                dealer=dealer,
+                shares=bool(state.held[dealer].shares),
+                masks=state.held[dealer].masks is not None,
+                root=b"",
+                root_signature=b"",
+                checks=(),
+            )
+            for dealer in params.roster
+            if dealer in state.held
+        )
+        signature = self._credentials.sign(ready_text(params, received))
+        self._state = Checking(params, state.held)
+        return [Envelope(params.coordinator, Ready(params.key, received, signature))]
+
+    def _on_first_ask(self, state: Checking, ask: Ask) -> Outbox | None:
+        if ask.batch != 0:
+            return None
+        view = View(ask.dealers, ask.mask_dealers)
+        check_agreement(state.params, view)
+        return self._accept(Answering(state.params, state.held, view, None), ask)
+
+    def _on_ask(self, state: Answering, ask: Ask) -> Outbox | None:
+        if ask.batch > len(state.view.batches):
+            return None
+        if (ask.dealers, ask.mask_dealers) != (state.view.dealers, state.view.mask_dealers):
+            raise PolicyRefusal("dealers", "changed between two batches of one attempt")
+        return self._accept(state, ask)
+
+    def _accept(self, state: Answering, ask: Ask) -> Outbox:
+        """Check a batch, vouch for it to everyone, and answer it as soon as the echoes allow."""
+        check_batch(state.params, state.view, ask.queries)
+        state = replace(state, view=state.view.extended(ask.queries), owed=ask)
+        digest = state.view.digest(state.params, EchoStage.BATCH, None)
+        echoes = self._vouch(state.params, EchoStage.BATCH, ask.batch, digest)
+        return echoes + self._answer(state)
+
+    def _answer(self, state: Answering) -> Outbox:
+        """Answer the owed batch if enough parties saw the same up to the batch before (§8)."""
+        self._state = state
+        params, ask = state.params, state.owed
+        if ask is None:
+            return []
+        vouched = ask.batch if params.strict_queries else ask.batch - 1
+        if vouched >= 0 and self._echoes.agreed(EchoStage.BATCH, vouched) < params.echo_quorum:
+            return []
+        self._state = replace(state, owed=None)
+        if not holds_all(state.held, state.view):
+            return []  # A dealer's share or masks never came here: this party counts as lost.
+        values = masked_answers(state.held, state.view, ask)
+        return [Envelope(params.coordinator, Answers(params.key, ask.batch, values))]
+
+    def _on_assign(self, state: Answering, assign: Assign) -> Outbox | None:
+        if assign.batches > len(state.view.batches):
+            return None
+        if assign.batches < len(state.view.batches):
+            raise PolicyRefusal("assignment", "comes from fewer batches than were asked")
+        check_labels(state.view, assign.labels)
+        if self.released is not None and self.released.labels != assign.labels:
+            raise PolicyRefusal("attempt", "sums of this round went to another assignment before")
+        digest = state.view.digest(state.params, EchoStage.ASSIGNMENT, assign)
+        echoes = self._vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)
+        return echoes + self._release(Assigned(state.params, state.held, state.view, assign))
+
+    def _release(self, state: Assigned) -> Outbox:
+        """Send the sum shares once enough parties vouch for the same view (§7, §8)."""
+        self._state = state
+        params, assign = state.params, state.assign
+        if self._echoes.agreed(EchoStage.ASSIGNMENT, assign.batches) < params.echo_quorum:
+            return []
+        self.released = Release(params.roster, assign.labels)
+        outbox: Outbox = []
+        own: dict[str, SumShare] = {}
+        for member, share in sum_shares(params, self.me, state.held, assign):
+            if member == self.me:
+                own[self.me] = share
+            else:
+                outbox.append(Envelope(member, share))
+        return outbox + self._conclude(Summing(params, assign, own))
+
+    def _on_sum(self, state: Summing, sender: str, share: SumShare) -> Outbox:
+        params = state.params
+        label = dict(state.assign.labels).get(self.me)
+        if share.cluster != label or sender not in params.helpers(share.cluster):
+            raise PeerViolation(sender, "sent a sum of a cluster that is not ours, or is no helper")
+        if share.values.shape != (params.prompt_code.width(params.prompt_sharing.dim),):
+            raise PeerViolation(sender, "sent a sum share of a wrong width")
+        return self._conclude(replace(state, sums={**state.sums, sender: share}))
+
+    def _conclude(self, state: Summing) -> Outbox:
+        """Open the cluster's mean when enough sums have come, or finish where there is none."""
+        self._state = state
+        params, labels = state.params, state.assign.labels
+        label = dict(labels).get(self.me)
+        cluster = () if label is None else clusters_of(labels)[label]
+        mean: Mean | None = None
+        if len(cluster) >= params.minimum_cluster:
+            if len(state.sums) < params.sums_needed:
+                return []
+            mean = open_mean(params, state.sums, len(cluster))
+        self._state = Finished(params, labels, cluster, mean)
+        return [Envelope(params.coordinator, Done(params.key, mean is not None))]
+
+    # --- Echoes.
+
+    def _vouch(self, params: RoundParams, stage: EchoStage, batch: int, digest: bytes) -> Outbox:
+        """Record the own view and send its signed digest to all others."""
+        self._echoes.vouch(stage, batch, digest)
+        self._check_split(params, stage, batch)
+        signature = self._credentials.sign(echo_text(params, stage, batch, digest))
+        echo = Echo(params.key, stage, batch, digest, signature)
+        return [Envelope(party, echo) for party in params.roster if party != self.me]
+
+    def _on_echo(self, state: Running, sender: str, echo: Echo) -> Outbox:
+        text = echo_text(state.params, echo.stage, echo.batch, echo.digest)
+        if not self._credentials.verify(sender, text, echo.signature):
+            raise PeerViolation(sender, "the signature of its echo is not of its certificate")
+        self._echoes.add(sender, echo.stage, echo.batch, echo.digest)
+        self._check_split(state.params, echo.stage, echo.batch)
+        match state:
+            case Answering():
+                return self._answer(state)
+            case Assigned():
+                return self._release(state)
+            case _:
+                return []
+
+    def _check_split(self, params: RoundParams, stage: EchoStage, batch: int) -> None:
+        """Refuse as soon as too many saw something else for a quorum ever to agree with us."""
+        others = self._echoes.different(stage, batch)
+        if params.parties - others < params.echo_quorum:
+            raise PolicyRefusal(
+                "echo",
+                f"{others} of {params.parties} parties were shown something else at {stage.value} "
+                f"{batch}; {params.echo_quorum} equal views are needed",
+            )
+
+    # --- Ends.
+
+    def _halt(self, code: str, reason: str) -> Outbox:
+        """End the attempt and tell the coordinator, where an attempt is open."""
+        state = self._state
+        self._state = Failed(code, reason)
+        self._early.clear()
+        if isinstance(state, Waiting | Finished | Failed):
+            return []
+        return [Envelope(state.params.coordinator, Halt(state.params.key, code, reason))]

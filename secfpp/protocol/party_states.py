@@ -1,0 +1,99 @@
+"""The states of one party in one attempt, each holding what is known then and nothing else.
+
+Waiting → Preparing → Sharing → Checking → Answering → Assigned → Summing → Finished
+                         (anything may end in Failed)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from secfpp.protocol.dealing import Held
+from secfpp.protocol.disclosure import View
+from secfpp.protocol.messages import Ask, Assign, SumShare
+from secfpp.protocol.opening import Mean
+from secfpp.protocol.params import RoundParams
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """No attempt is open."""
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """The attempt is open and agreed to; the party's own vectors are not ready."""
+
+    params: RoundParams
+
+
+@dataclass(frozen=True, repr=False)
+class Sharing:
+    """The own shares are out; those of others come in."""
+
+    params: RoundParams
+    held: Mapping[str, Held]
+
+
+@dataclass(frozen=True, repr=False)
+class Checking:
+    """It is said what has come; the coordinator agrees on U and V."""
+
+    params: RoundParams
+    held: Mapping[str, Held]
+
+
+@dataclass(frozen=True, repr=False)
+class Answering:
+    """Query batches are answered; `owed` is one that waits for the echoes of a batch."""
+
+    params: RoundParams
+    held: Mapping[str, Held]
+    view: View
+    owed: Ask | None
+
+
+@dataclass(frozen=True, repr=False)
+class Assigned:
+    """The assignment is known; sums wait until enough parties have echoed the same view."""
+
+    params: RoundParams
+    held: Mapping[str, Held]
+    view: View
+    assign: Assign
+
+
+@dataclass(frozen=True, repr=False)
+class Summing:
+    """The party's own sum shares are out; those for its own cluster come in."""
+
+    params: RoundParams
+    assign: Assign
+    sums: Mapping[str, SumShare]
+
+
+@dataclass(frozen=True, repr=False)
+class Finished:
+    """The attempt is over with its goal.
+
+    `cluster` is the party's own (empty if it sat out), `mean` its cluster's mean, float32 (dim,),
+    or None where the cluster is below the minimum or the party sat out; `labels` the assignment.
+    """
+
+    params: RoundParams
+    labels: tuple[tuple[str, int], ...]
+    cluster: tuple[str, ...]
+    mean: Mean | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The attempt is over without its goal; `code` names the rule, `reason` says it in words."""
+
+    code: str
+    reason: str
+
+
+Running = Preparing | Sharing | Checking | Answering | Assigned | Summing
+State = Waiting | Running | Finished | Failed
