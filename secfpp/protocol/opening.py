@@ -61,7 +61,7 @@ def open_distances(
     code = params.feature_code
     values = stack([answers[party].values for party in parties])
     places = [params.index(party) for party in parties]
-    opened = code.decode_sum_over_chunks(code.product_degree, places, values)
+    opened = code.decode_total(code.product_degree, places, values)
     distances = tuple(int(value) for value in opened.values)
     spec = params.feature_sharing
     for query, distance in zip(queries, distances, strict=True):

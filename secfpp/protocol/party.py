@@ -1,8 +1,8 @@
 """One party's side of one attempt of a round, as a machine without I/O (docs/protocol.md §4–§8).
 
 `handle` takes a message and returns messages; `deal` takes the party's own vectors once they are
-trained. A message that is ahead of its time is kept until its state comes; one that comes too late
-is dropped; one that can never be right changes nothing and joins `violations`, with its sender. What
+trained. A message ahead of its time is kept until its state comes; one that comes too late is
+dropped; one that can never be right changes nothing and joins `violations`, with its sender. What
 the party cannot agree to ends the attempt for it, with a `Halt` to the coordinator that names why.
 """
 

@@ -1,0 +1,166 @@
+"""Lagrange-coded sharing (Yu et al., AISTATS 2019, arXiv 1806.00939; docs/protocol.md §4).
+
+A secret is cut in K chunks. The polynomial through the chunks at β_1…β_K and through T uniform
+values has degree K+T−1; party j's share is its value at α_j. Sums of shares share sums, and the
+squared norm of a share lies on a polynomial of degree D = 2(K+T−1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from secfpp.algebra.field import FieldArray, P, from_integers, stack
+from secfpp.errors import ConfigError, Misuse, RoundFailed
+
+
+def maximal_chunks(
+    *, parties: int, colluders: int, stragglers: int, adversaries: int, dim: int
+) -> int:
+    """K = min(d, ⌊(n−1−S−2A)/2⌋ − T + 1), the most chunks that n parties can decode (§4).
+
+    Raises ConfigError with the inequality where not even K = 1 is possible.
+    """
+    most = (parties - 1 - stragglers - 2 * adversaries) // 2 - colluders + 1
+    if most < 1:
+        raise ConfigError(
+            "n ≥ 2(K+T−1) + 1 + S + 2A is needed with K ≥ 1: "
+            f"n = {parties}, T = {colluders}, S = {stragglers}, A = {adversaries} do not fit",
+            fix="add parties, or lower colluders, stragglers or adversaries",
+        )
+    return min(dim, most)
+
+
+def lagrange_matrix(
+    sources: tuple[int, ...], targets: tuple[int, ...], modulus: int = P
+) -> list[list[int]]:
+    """The matrix (targets, sources) that carries a polynomial's values at sources to targets.
+
+    Entry (t, s) is Π_{r≠s} (target_t − source_r) / (source_s − source_r) modulo `modulus`.
+    """
+    inverse = [
+        pow(
+            _product([source - other for other in sources if other != source], modulus), -1, modulus
+        )
+        for source in sources
+    ]
+    return [
+        [
+            inverse[s] * _product([target - r for r in sources if r != source], modulus) % modulus
+            for s, source in enumerate(sources)
+        ]
+        for target in targets
+    ]
+
+
+class LagrangeCode:
+    """The code of one round: n parties, K chunks, T colluders; parties are counted from 0."""
+
+    def __init__(self, parties: int, chunks: int, colluders: int) -> None:
+        if chunks < 1 or colluders < 1:
+            raise Misuse(f"chunks and colluders must be at least 1, not {chunks} and {colluders}")
+        if parties < 2 * (chunks + colluders - 1) + 1:
+            raise Misuse(
+                f"{parties} parties cannot decode a product: {2 * (chunks + colluders - 1) + 1} "
+                f"are needed for chunks={chunks}, colluders={colluders}"
+            )
+        self.parties = parties
+        self.chunks = chunks
+        self.colluders = colluders
+        self.betas = tuple(range(1, chunks + colluders + 1))
+        self.alphas = tuple(chunks + colluders + j for j in range(1, parties + 1))
+
+    @property
+    def share_degree(self) -> int:
+        """K + T − 1, the degree of a sharing."""
+        return self.chunks + self.colluders - 1
+
+    @property
+    def product_degree(self) -> int:
+        """D = 2(K + T − 1), the degree of a squared distance."""
+        return 2 * self.share_degree
+
+    def threshold(self, degree: int) -> int:
+        """How many parties' values decode a polynomial of this degree."""
+        return degree + 1
+
+    def width(self, dim: int) -> int:
+        """⌈dim / K⌉, the length of a chunk and of a share."""
+        return -(-dim // self.chunks)
+
+    def split(self, secret: FieldArray) -> FieldArray:
+        """Cut (dim,) in (K, width), the last chunk padded with zeros."""
+        dim = len(secret)
+        padded = np.zeros(self.chunks * self.width(dim), dtype=np.uint64)
+        padded[:dim] = secret.values
+        return FieldArray.proven(padded.reshape(self.chunks, self.width(dim)))
+
+    def join(self, chunks: FieldArray, dim: int) -> FieldArray:
+        """Undo `split`; padding that is not zero was dealt by a cheat and raises RoundFailed."""
+        flat = chunks.reshape(-1)
+        if flat.values[dim:].any():
+            raise RoundFailed("the padding of a decoded vector is not zero: it was not dealt so")
+        return flat[:dim]
+
+    def share(self, secret: FieldArray, pinned: Mapping[int, FieldArray]) -> FieldArray:
+        """Shares (n, width) of a secret (dim,), with T of them given (§4, seeded shares).
+
+        `pinned` maps T parties to their shares (width,), uniform and independent of the secret:
+        they take the place of the T random chunks. Row j is party j's share.
+        """
+        if len(pinned) != self.colluders:
+            raise Misuse(f"{len(pinned)} shares are pinned, T = {self.colluders} are needed")
+        chunks = self.split(secret)
+        parties = tuple(pinned)
+        known = stack([*(chunks[k] for k in range(self.chunks)), *pinned.values()])
+        sources = self.betas[: self.chunks] + tuple(self.alphas[j] for j in parties)
+        return _matrix(sources, self.alphas) @ known
+
+    def decode(self, degree: int, parties: Sequence[int], values: FieldArray) -> FieldArray:
+        """The chunks (K, width) of a polynomial from the values (answers, width) of some parties.
+
+        The first degree + 1 answers decide; all others are held against them, and one that does not
+        lie on the polynomial raises RoundFailed. Too few answers raise Misuse.
+        """
+        return (
+            _matrix(self._sources(degree, parties, values), self.betas[: self.chunks])
+            @ (values[: degree + 1])
+        )
+
+    def decode_total(self, degree: int, parties: Sequence[int], values: FieldArray) -> FieldArray:
+        """Σ_{k≤K} h(β_k) for each column: (queries,) from the answers (answers, queries) (§5)."""
+        sources = self._sources(degree, parties, values)
+        return (_total(sources, self.betas[: self.chunks]) @ values[: degree + 1])[0]
+
+    def _sources(self, degree: int, parties: Sequence[int], values: FieldArray) -> tuple[int, ...]:
+        needed = self.threshold(degree)
+        if len(parties) < needed or len(parties) != len(values):
+            raise Misuse(
+                f"{len(values)} answers of {len(parties)} parties came, {needed} are needed to "
+                f"decode degree {degree}"
+            )
+        points = tuple(self.alphas[j] for j in parties)
+        sources, others = points[:needed], points[needed:]
+        if others and not (_matrix(sources, others) @ values[:needed]).equal(values[needed:]):
+            raise RoundFailed("an answer does not lie on the polynomial of the others")
+        return sources
+
+
+@lru_cache(maxsize=1024)
+def _matrix(sources: tuple[int, ...], targets: tuple[int, ...]) -> FieldArray:
+    return from_integers(lagrange_matrix(sources, targets))
+
+
+@lru_cache(maxsize=1024)
+def _total(sources: tuple[int, ...], targets: tuple[int, ...]) -> FieldArray:
+    matrix = lagrange_matrix(sources, targets)
+    return from_integers([[sum(column) for column in zip(*matrix, strict=True)]])
+
+
+def _product(factors: Sequence[int], modulus: int) -> int:
+    result = 1
+    for factor in factors:
+        result = result * factor % modulus
+    return result

@@ -1,0 +1,140 @@
+"""Residues modulo the Mersenne prime 2^61 − 1, checked at the door (docs/protocol.md §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secfpp.algebra import kernels
+from secfpp.errors import Misuse
+
+P: Final = 2**61 - 1
+"""A Mersenne prime: a 122-bit product is reduced by two shifts and an addition."""
+
+Residues = NDArray[np.uint64]
+
+
+class FieldArray:
+    """An array of residues, each in [0, P); its type is the proof.
+
+    The constructor takes a uint64 array and raises Misuse if any value is not below P. The residues
+    are read-only and never shown.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Residues) -> None:
+        if not isinstance(values, np.ndarray) or values.dtype != np.uint64:
+            raise Misuse("residues must be a numpy array of uint64")
+        if values.size and int(values.max()) >= P:
+            raise Misuse(f"a residue is not below the modulus: first at {_first_bad(values)}")
+        self._values = _frozen(values)
+
+    @classmethod
+    def proven(cls, values: Residues) -> FieldArray:
+        """Wrap residues that the caller has just computed modulo P; nothing is checked."""
+        array = cls.__new__(cls)
+        array._values = _frozen(values)
+        return array
+
+    @classmethod
+    def from_signed(cls, values: NDArray[np.int64]) -> FieldArray:
+        """Signed integers of magnitude below P/2; a negative −a becomes P − a."""
+        if values.dtype != np.int64 or int(np.abs(values).max(initial=0)) > P // 2:
+            raise Misuse("signed values must be int64 of magnitude below P/2")
+        return cls.proven(np.where(values < 0, values + P, values).astype(np.uint64))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, shape: tuple[int, ...]) -> FieldArray:
+        """Residues in 8 little-endian bytes each; a wrong length or a value ≥ P is Misuse."""
+        count = int(np.prod(shape, dtype=np.int64))
+        if len(data) != 8 * count:
+            raise Misuse(f"{len(data)} bytes came, {8 * count} are needed for shape {shape}")
+        return cls(np.frombuffer(data, dtype="<u8").astype(np.uint64, copy=False).reshape(shape))
+
+    @property
+    def values(self) -> Residues:
+        """The residues, read-only."""
+        return self._values
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self._values.shape
+
+    def to_bytes(self) -> bytes:
+        """Every residue in 8 little-endian bytes."""
+        return self._values.astype("<u8", copy=False).tobytes()
+
+    def to_signed(self) -> NDArray[np.int64]:
+        """Signed integers: a residue above (P−1)/2 stands for a negative number."""
+        signed = self._values.astype(np.int64)
+        return np.where(signed > P // 2, signed - P, signed)
+
+    def equal(self, other: FieldArray) -> bool:
+        """Whether both hold the same residues in the same shape."""
+        return self.shape == other.shape and bool(np.array_equal(self._values, other._values))
+
+    def reshape(self, *shape: int) -> FieldArray:
+        """The same residues in another shape."""
+        return FieldArray.proven(self._values.reshape(*shape))
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: int | slice) -> FieldArray:
+        return FieldArray.proven(np.asarray(self._values[index]))
+
+    def __add__(self, other: FieldArray) -> FieldArray:
+        return FieldArray.proven(kernels.reduced(self._values + other._values))
+
+    def __sub__(self, other: FieldArray) -> FieldArray:
+        return self + -other
+
+    def __neg__(self) -> FieldArray:
+        return FieldArray.proven(kernels.reduced(np.uint64(P) - self._values))
+
+    def __mul__(self, scalar: int) -> FieldArray:
+        flat = np.ascontiguousarray(self._values).reshape(-1)
+        return FieldArray.proven(kernels.scaled(flat, np.uint64(scalar % P)).reshape(self.shape))
+
+    def __matmul__(self, other: FieldArray) -> FieldArray:
+        """The matrix product (rows, inner) · (inner, columns)."""
+        left, right = np.ascontiguousarray(self._values), np.ascontiguousarray(other._values)
+        if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[0]:
+            raise Misuse(f"cannot multiply matrices of shapes {left.shape} and {right.shape}")
+        return FieldArray.proven(kernels.matrix_product(left, right))
+
+    def __repr__(self) -> str:
+        return f"FieldArray{self.shape}"  # Never the residues.
+
+
+def stack(arrays: Sequence[FieldArray]) -> FieldArray:
+    """Equal shapes (…) stacked to (count, …)."""
+    return FieldArray.proven(np.stack([array.values for array in arrays]))
+
+
+def sum_of(arrays: Sequence[FieldArray]) -> FieldArray:
+    """The sum of at least one array, all of one shape."""
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return total
+
+
+def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:
+    """A matrix of Python integers, reduced modulo P."""
+    return FieldArray.proven(np.array([[v % P for v in row] for row in values], dtype=np.uint64))
+
+
+def _frozen(values: Residues) -> Residues:
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _first_bad(values: Residues) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(values >= P)[0])
