@@ -113,8 +113,8 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
     """Refuse a batch that §5 and §8 do not allow, given the `view` before it; raises PolicyRefusal.
 
     Every subject and member is a dealer; no query's only member is its subject (its mask would be
-    bare); distinct member sets of a batch are disjoint; pairs at large only where agreed and first;
-    the budget of the round and of each party holds.
+    bare); distinct member sets of a batch are disjoint; most of the parties as single members (all
+    pairs) only where agreed, in the first batch; the budgets of round and of each party hold.
     """
     if not queries:
         raise PolicyRefusal("queries", "an empty batch asks for nothing")
@@ -123,7 +123,8 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
     sets = {query.members for query in queries}
     if sum(len(members) for members in sets) != len(set().union(*sets)):
         raise PolicyRefusal("query_kinds", "the member sets of one batch overlap")
-    pairwise = len(sets) > 1 and all(len(members) == 1 for members in sets)
+    alone = sum(len(members) == 1 for members in sets)
+    pairwise = 2 * alone > len(view.dealers)
     if pairwise and (params.query_kind is not QueryKind.PAIRWISE or view.batches):
         raise PolicyRefusal("query_kinds", "all pairs are asked where only means were agreed")
     asked = view.asked + len(queries)

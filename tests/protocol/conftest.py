@@ -1,0 +1,114 @@
+"""A federation in memory for whole rounds: parameters, planted vectors, machines, a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from secfpp.algebra.fixedpoint import largest_fraction_bits
+from secfpp.cluster.methods import ClusteringMethod
+from secfpp.cluster.queries import Assignment
+from secfpp.protocol.coordinator import CoordinatorRound
+from secfpp.protocol.dealing import Abstention, Vectors
+from secfpp.protocol.disclosure import Policy
+from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
+from secfpp.protocol.party import Circumstances, PartyRound, Release
+from secfpp.transport.loopback import Fault, Loopback, Order, in_order
+
+COORDINATOR = "coordinator"
+
+
+class NamedSigner:
+    """Signatures that only tell who signed what: real ones are tested with the transport."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+
+    def sign(self, message: bytes) -> bytes:
+        return self._me.encode() + b" signed " + message[-16:]
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        return signature == party.encode() + b" signed " + message[-16:]
+
+
+@dataclass
+class Federation:
+    """n parties whose vectors lie around `clusters` planted centres, in roster order by turns."""
+
+    parties: int = 7
+    dim: int = 64
+    clusters: int = 2
+    colluders: int = 1
+    stragglers: int = 1
+    seed: int = 0
+    method: ClusteringMethod = ClusteringMethod.ADAPTIVE
+    previous: Assignment | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    released: Mapping[str, Release] = field(default_factory=dict)
+    vectors: Mapping[str, Vectors | Abstention] = field(default_factory=dict)
+    changes: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = tuple(f"party-{index}" for index in range(self.parties))
+        pairwise = self.method is ClusteringMethod.ONE_SHOT
+        bits = largest_fraction_bits(1.0, self.dim, self.parties)
+        self.params = replace(
+            RoundParams(
+                key=AttemptKey("run", 1, 1),
+                coordinator=COORDINATOR,
+                roster=names,
+                colluders=self.colluders,
+                stragglers=self.stragglers,
+                adversaries=0,
+                feature=Feature.DOMAIN,
+                sharings=(SharingSpec("domain", self.dim, 1.0, bits),),
+                minimum_cluster=max(3, self.colluders + 2),
+                query_kind=QueryKind.PAIRWISE if pairwise else QueryKind.MEANS,
+                query_budget=6 * self.parties * max(3, self.clusters),
+                queries_per_party=self.dim // 2,
+                rounds=1,
+                strict_queries=False,
+            ),
+            **self.changes,
+        )
+        rng = np.random.default_rng(self.seed)
+        centres = rng.normal(size=(self.clusters, self.dim)) * 0.2
+        noise = rng.normal(size=(self.parties, self.dim)) * 0.04
+        quantiser = self.params.feature_sharing.quantiser
+        self.true = {name: index % self.clusters for index, name in enumerate(names)}
+        self.levels: dict[str, NDArray[np.int64]] = {
+            name: quantiser.levels((centres[self.true[name]] + noise[index]).astype(np.float32))[0]
+            for index, name in enumerate(names)
+        }
+
+    def network(self, order: Order = in_order, fault: Fault = lambda post: (post,)) -> Loopback:
+        """Fresh machines on a fresh network."""
+        policy = Policy(COORDINATOR, query_kinds=frozenset({QueryKind.MEANS, QueryKind.PAIRWISE}))
+        machines = {
+            name: PartyRound(
+                name,
+                Circumstances(
+                    self.policies.get(name, policy),
+                    NamedSigner(name),
+                    os.urandom,
+                    self.released.get(name),
+                ),
+            )
+            for name in self.params.roster
+        }
+        coordinator = CoordinatorRound(
+            self.params, self.method.clusterer, self.previous, NamedSigner(COORDINATOR)
+        )
+        vectors = {name: self.vectors.get(name, (self.levels[name],)) for name in machines}
+        return Loopback(coordinator, machines, vectors, order, fault)
+
+
+@pytest.fixture
+def federation() -> Callable[..., Federation]:
+    """Builds a federation; keyword arguments as in `Federation`."""
+    return Federation
