@@ -1,0 +1,191 @@
+"""Where keys and certificates lie: one directory (0700) per owner, keys 0600, nothing overwritten.
+
+authority/   ca.key  ca.crt
+<owner>/     <owner>.key  <owner>.csr  <owner>.crt  ca.crt
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from secfpp.errors import ConfigError
+from secfpp.pki.certificates import (
+    LEAF_DAYS,
+    Leaf,
+    PrivateKey,
+    certificate_pem,
+    check_issued,
+    key_pem,
+    load_key,
+    make_authority,
+    make_request,
+    new_key,
+    read_leaf,
+    sign_message,
+    sign_request,
+)
+from secfpp.pki.names import Role, checked_name
+
+
+@dataclass(frozen=True, repr=False)
+class Identity:
+    """A participant's own key and certificate, and its federation's CA certificate (PEM)."""
+
+    leaf: Leaf
+    certificate: bytes
+    authority: bytes
+    _key: PrivateKey
+
+    @property
+    def name(self) -> str:
+        """The owner's name."""
+        return self.leaf.name
+
+    @property
+    def key(self) -> bytes:
+        """The private key in PEM, for the TLS library only."""
+        return key_pem(self._key)
+
+    def sign(self, message: bytes) -> bytes:
+        """An ECDSA-SHA256 signature of this owner over `message`."""
+        return sign_message(self._key, message)
+
+    def __repr__(self) -> str:
+        return f"Identity({self.leaf.name}, {self.leaf.role.value})"  # Never the key.
+
+    @classmethod
+    def load(cls, directory: Path) -> Identity:
+        """Read the one identity in `directory`; ConfigError says what does not fit."""
+        keys = sorted(path for path in directory.glob("*.key") if path.name != "ca.key")
+        if len(keys) != 1:
+            raise ConfigError(
+                f"{directory} holds {len(keys)} private keys, exactly one is expected",
+                fix="make one with `secfpp pki request`, or point [tls] directory elsewhere",
+            )
+        if keys[0].stat().st_mode & 0o077:
+            raise ConfigError(
+                f"{keys[0]} can be read by others (mode {keys[0].stat().st_mode & 0o777:03o})",
+                fix=f"chmod 600 {keys[0]}",
+            )
+        key = load_key(_read(keys[0]))
+        certificate = _load_certificate(keys[0].with_suffix(".crt"))
+        authority = _load_certificate(directory / "ca.crt")
+        check_issued(certificate, authority)
+        if certificate.public_key() != key.public_key():
+            raise ConfigError(f"{keys[0].with_suffix('.crt')} does not belong to {keys[0]}")
+        pems = certificate_pem(certificate), certificate_pem(authority)
+        return cls(read_leaf(certificate), *pems, key)
+
+
+def init(directory: Path, federation: str = "secfpp") -> str:
+    """Make a CA in `directory`; returns its fingerprint."""
+    key = new_key()
+    certificate = make_authority(key, federation)
+    _write(directory / "ca.key", key_pem(key), secret=True)
+    _write(directory / "ca.crt", certificate_pem(certificate))
+    return _fingerprint(certificate)
+
+
+def request(directory: Path, name: str, role: Role) -> Path:
+    """Make a key and a signing request for `name` in `directory`; returns the request's path."""
+    checked_name(name)
+    key = new_key()
+    path = directory / f"{name}.csr"
+    _write(directory / f"{name}.key", key_pem(key), secret=True)
+    _write(path, _request_pem(make_request(key, name, role)))
+    return path
+
+
+def sign(authority: Path, csr: Path, *, role: Role, days: int = LEAF_DAYS) -> tuple[bytes, Leaf]:
+    """Sign a request with the CA in `authority`; returns the certificate (PEM) and what it says."""
+    try:
+        asked = x509.load_pem_x509_csr(_read(csr))
+    except ValueError as error:
+        raise ConfigError(f"{csr} is no certificate signing request") from error
+    key = load_key(_read(authority / "ca.key"))
+    certificate = sign_request(
+        asked, _load_certificate(authority / "ca.crt"), key, role=role, days=days
+    )
+    return certificate_pem(certificate), read_leaf(certificate)
+
+
+def install(directory: Path, certificate: bytes, authority: bytes) -> Leaf:
+    """Put a signed certificate beside its key, and the CA's; refuses one of another key or CA."""
+    parsed, issuer = _parse(certificate, "certificate"), _parse(authority, "CA certificate")
+    check_issued(parsed, issuer)
+    leaf = read_leaf(parsed)
+    key = load_key(_read(directory / f"{leaf.name}.key"))
+    if parsed.public_key() != key.public_key():
+        raise ConfigError(f"the certificate of {leaf.name} does not belong to the key here")
+    _write(directory / f"{leaf.name}.crt", certificate)
+    _write(directory / "ca.crt", authority)
+    return leaf
+
+
+def throwaway_federation(directory: Path, roles: dict[str, Role]) -> dict[str, Path]:
+    """A CA and one identity per name, by the same steps as by hand; for demos and tests.
+
+    Returns each owner's directory. All keys lie under one directory of one machine, which is what
+    makes it fit for nothing else.
+    """
+    authority = directory / "authority"
+    init(authority, "throwaway")
+    owners = {}
+    for name, role in roles.items():
+        home = directory / name
+        certificate, _ = sign(authority, request(home, name, role), role=role)
+        install(home, certificate, _read(authority / "ca.crt"))
+        owners[name] = home
+    return owners
+
+
+def show(path: Path) -> Leaf:
+    """What the certificate at `path` says."""
+    return read_leaf(_load_certificate(path))
+
+
+def _load_certificate(path: Path) -> x509.Certificate:
+    return _parse(_read(path), str(path))
+
+
+def _parse(pem: bytes, what: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise ConfigError(f"{what} holds no readable certificate") from error
+
+
+def _fingerprint(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def _request_pem(asked: x509.CertificateSigningRequest) -> bytes:
+    return asked.public_bytes(serialization.Encoding.PEM)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _write(path: Path, content: bytes, *, secret: bool = False) -> None:
+    """Create a file in a directory of its owner's; never replace one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
+    except FileExistsError as error:
+        if path.read_bytes() == content:
+            return
+        raise ConfigError(
+            f"{path} exists already and is not overwritten",
+            fix="move it away first if it is to be replaced",
+        ) from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
