@@ -1,0 +1,60 @@
+"""Why a peer cannot be reached: gRPC says "Socket closed" to all of it, this says which it is."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import tempfile
+from pathlib import Path
+
+from secfpp.pki.store import Identity
+
+_PATIENCE = 3.0
+
+
+async def diagnose(identity: Identity, address: str, name: str) -> str:
+    """Try TCP, then TLS, as `identity` towards `name` at `address`; the cause in words."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return "its address is not known"
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection(
+                host, int(port), ssl=_context(identity), server_hostname=name
+            )
+            try:
+                await _provoke(reader, writer)
+            finally:
+                writer.close()
+    except TimeoutError:
+        return "nothing answers there (TCP or TLS timed out)"
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is not right: {error.verify_message}"
+    except ssl.SSLError as error:
+        return f"the TLS handshake was refused: {error.reason or 'no reason given'}"
+    except ConnectionRefusedError:
+        return "TCP refused, nothing listens there"
+    except OSError as error:
+        return f"TCP failed: {error.strerror or type(error).__name__}"
+    return "TLS works, the service behind it did not answer in time"
+
+
+async def _provoke(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Under TLS 1.3 a server refuses a client's certificate only after the handshake."""
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+    await writer.drain()
+    if not await reader.read(1):
+        raise ConnectionResetError(0, "the peer closed the connection: it may refuse our name")
+
+
+def _context(identity: Identity) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=identity.authority.decode())
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["h2"])
+    # The ssl module takes keys from files only: a directory of our own, gone at once.
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "identity.pem"
+        path.touch(mode=0o600)
+        path.write_bytes(identity.certificate + identity.key)
+        context.load_cert_chain(path)
+    return context

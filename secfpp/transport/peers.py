@@ -1,0 +1,67 @@
+"""What a node knows of its peers: addresses, certificates, traffic, the last sign of life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from secfpp.errors import PeerViolation
+from secfpp.pki.certificates import read_leaf, signature_holds
+from secfpp.pki.names import Role
+
+
+@dataclass
+class Traffic:
+    """Payload bytes and calls with one peer, each way, since the node started."""
+
+    sent: int = 0
+    received: int = 0
+    calls_sent: int = 0
+    calls_received: int = 0
+
+
+@dataclass
+class Peer:
+    """One peer: `last_seen` is on the monotonic clock, `trouble` the last failed attempt."""
+
+    name: str
+    address: str = ""
+    certificate: bytes = b""
+    traffic: Traffic = field(default_factory=Traffic)
+    last_seen: float | None = None
+    trouble: str = ""
+
+
+class Peers:
+    """All peers by name; those that have called us have shown their certificate."""
+
+    def __init__(self) -> None:
+        self._peers: dict[str, Peer] = {}
+
+    def __getitem__(self, name: str) -> Peer:
+        return self._peers.setdefault(name, Peer(name))
+
+    def traffic(self) -> dict[str, Traffic]:
+        """A snapshot of the traffic with each peer."""
+        return {name: Traffic(**vars(peer.traffic)) for name, peer in sorted(self._peers.items())}
+
+    def verify(self, name: str, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is of the certificate with which `name` has called us."""
+        pem = self[name].certificate
+        if not pem:
+            return False
+        return signature_holds(x509.load_pem_x509_certificate(pem), message, signature)
+
+
+def caller(auth: dict[str, list[bytes]]) -> tuple[str, Role, bytes]:
+    """Name, role and certificate (PEM) of a caller, from the TLS layer alone.
+
+    PeerViolation where the connection is not TLS 1.3 or the certificate is not one of ours.
+    """
+    version = b"".join(auth.get("ssl_tls_version", []) or auth.get("tls_version", []))
+    pem = b"".join(auth.get("x509_pem_cert", []))
+    if version != b"TLSv1.3":
+        raise PeerViolation("a caller", f"speaks {version.decode() or 'no TLS'}, not TLS 1.3")
+    leaf = read_leaf(x509.load_pem_x509_certificate(pem))
+    return leaf.name, leaf.role, pem
