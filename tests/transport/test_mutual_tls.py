@@ -168,7 +168,7 @@ async def test_an_expired_certificate_is_not_even_loaded(identities, homes, tmp_
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "ca.crt").write_bytes(old.authority)
-    with pytest.raises(ConfigError, match="the certificate is valid from .* now is"):
+    with pytest.raises(ConfigError, match=r"the certificate is valid from .* now is"):
         Identity.load(tmp_path)
 
 

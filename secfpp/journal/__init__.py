@@ -1,0 +1,1 @@
+"""What a process writes down: events, the ledger, manifests, logs. Never a secret."""

@@ -1,0 +1,76 @@
+"""Run directories (0700) with their files (0600), each replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+from secfpp.errors import ConfigError
+
+
+def private_directory(path: Path) -> Path:
+    """Make `path` and its parents, readable by their owner only."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot make the directory {path}: {error.strerror}", fix="change state_dir"
+        ) from error
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file 0600: to a temporary name, to the disk, then under its own name."""
+    private_directory(path.parent)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror}", fix="free space or mend the disk"
+        ) from error
+
+
+def write_json(path: Path, data: Mapping[str, object]) -> None:
+    """Write one JSON object, with a schema version, indented for people."""
+    text = json.dumps({"schema_version": 1, **data}, indent=1, ensure_ascii=False)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """Read one JSON object; ConfigError where there is none."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds no JSON object")
+    return data
+
+
+def write_prompt(path: Path, context: NDArray[np.float32], metadata: Mapping[str, str]) -> None:
+    """Write a prompt: tensor `context`, float32 (tokens, width), and what it belongs to."""
+    tensor = np.ascontiguousarray(context, dtype=np.float32)
+    write_bytes(path, save({"context": tensor}, metadata={"schema": "1", **metadata}))
+
+
+def write_levels(path: Path, levels: NDArray[np.int64]) -> None:
+    """Write the levels (dim,) that a party has dealt: what an oracle computes from."""
+    write_bytes(path, save({"levels": np.ascontiguousarray(levels)}, metadata={"schema": "1"}))
+
+
+def read_tensor(path: Path, name: str) -> NDArray[np.float32]:
+    """One tensor of a safetensors file."""
+    tensor: NDArray[np.float32] = load_file(path)[name]
+    return tensor

@@ -1,0 +1,42 @@
+"""Logs to stderr: words on a terminal, JSON lines elsewhere; what may be secret is refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+
+import structlog
+from structlog.typing import EventDict
+
+from secfpp.errors import Misuse
+
+_SAYABLE = (str, int, float, bool, type(None))
+
+
+def refuse_secrets(_: object, __: str, event: EventDict) -> MutableMapping[str, object]:
+    """Only plain words and numbers are logged: bytes, arrays and objects could hold a secret."""
+    for key, value in event.items():
+        if key != "exc_info" and not isinstance(value, _SAYABLE):
+            raise Misuse(f"{key} is a {type(value).__name__}; logs take words and numbers only")
+    return dict(event)
+
+
+def configure(process: str) -> None:
+    """Set up logging for this process, whose name stands in every line."""
+    terminal = sys.stderr.isatty()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            refuse_secrets,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(process=process)

@@ -1,0 +1,66 @@
+"""From a job and a roster to the parameters of an attempt: the only place where defaults meet n."""
+
+from __future__ import annotations
+
+from secfpp.algebra.fixedpoint import check_headroom, largest_fraction_bits
+from secfpp.errors import ConfigError
+from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
+from secfpp.settings.files import JobSettings
+
+
+def default_colluders(parties: int) -> int:
+    """T = max(1, ⌊(n−1)/5⌋)."""
+    return max(1, (parties - 1) // 5)
+
+
+def default_stragglers(parties: int, colluders: int) -> int:
+    """S = 1 where n ≥ 2T + 2 and n > T + 2 allow it, else 0."""
+    return 1 if parties >= 2 * colluders + 2 and parties > colluders + 2 else 0
+
+
+def default_budget(parties: int) -> int:
+    """Q = 3n², at most 2,000: what the adaptive clusterer needs even if everyone were alone."""
+    return min(3 * parties * parties, 2_000)
+
+
+def round_params(
+    job: JobSettings, key: AttemptKey, coordinator: str, roster: tuple[str, ...], dim: int
+) -> RoundParams:
+    """The parameters of one attempt among `roster` for prompts of `dim` values.
+
+    ConfigError carries the inequality that does not hold.
+    """
+    protocol = job.protocol
+    parties = len(roster)
+    colluders = default_colluders(parties) if protocol.colluders is None else protocol.colluders
+    stragglers = protocol.stragglers
+    if stragglers is None:
+        stragglers = default_stragglers(parties, colluders)
+    bits = protocol.fraction_bits
+    if bits is None:
+        bits = largest_fraction_bits(protocol.clip, dim, parties)
+    check_headroom(protocol.clip, bits, dim, parties)
+    pairwise = job.clustering.method == "one_shot"
+    budget = job.clustering.query_budget or default_budget(parties)
+    if pairwise and budget < parties * (parties - 1) // 2:
+        raise ConfigError(
+            f"one_shot asks n(n−1)/2 = {parties * (parties - 1) // 2} distances, query_budget is "
+            f"{budget}",
+            fix="raise clustering.query_budget",
+        )
+    return RoundParams(
+        key=key,
+        coordinator=coordinator,
+        roster=roster,
+        colluders=colluders,
+        stragglers=stragglers,
+        adversaries=protocol.adversaries,
+        feature=Feature.DOMAIN,
+        sharings=(SharingSpec("domain", dim, protocol.clip, bits),),
+        minimum_cluster=protocol.minimum_cluster or max(3, colluders + 2),
+        query_kind=QueryKind.PAIRWISE if pairwise else QueryKind.MEANS,
+        query_budget=budget,
+        queries_per_party=max(1, min(budget, dim // (2 * job.rounds))),
+        rounds=job.rounds,
+        strict_queries=protocol.strict_queries,
+    )
