@@ -1,7 +1,7 @@
 """Generate secfpp/wire/v1 from proto/secfpp/wire/v1 with the pinned protoc of grpcio-tools.
 
-    python scripts/generate_wire.py           writes the modules and their type stubs
-    python scripts/generate_wire.py --check   writes nothing; exits 1 where they are out of date
+python scripts/generate_wire.py           writes the modules and their type stubs
+python scripts/generate_wire.py --check   writes nothing; exits 1 where they are out of date
 """
 
 from __future__ import annotations
