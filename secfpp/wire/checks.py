@@ -7,8 +7,8 @@ bytes, whatever may not be sent is not accepted either, and no rule stands in tw
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Collection, Sized
+from typing import Final, TypeVar
 
 MAXIMUM_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one encoded message: 2^21 residues, 256 times an uncoded prompt of 16 × 512."""
@@ -34,6 +34,15 @@ MAXIMUM_SIGNATURE: Final = 128
 MAXIMUM_PATH: Final = (MAXIMUM_PARTIES - 1).bit_length()
 """Digests from a leaf to the Merkle root over the roster."""
 
+MAXIMUM_QUERIES: Final = MAXIMUM_PARTIES * (MAXIMUM_PARTIES - 1) // 2
+"""Queries in one batch: one for every pair of parties."""
+
+MAXIMUM_TRAITS: Final = 64
+"""Things that all parties must have alike: a handful of digests and settings."""
+
+MAXIMUM_SHARINGS: Final = 2
+"""Vectors that a party shares in a round: the feature and the prompt."""
+
 DIGEST_BYTES: Final = 32
 """SHA-256; salts are as long."""
 
@@ -50,6 +59,9 @@ _UNPRINTABLE: Final = re.compile(
 )
 
 
+Several = TypeVar("Several", bound=Sized)
+
+
 class Malformed(Exception):
     """A field breaks its rule; the codec says whose fault it is. The text names no content."""
 
@@ -61,11 +73,16 @@ def name(field: str, value: str) -> str:
     return value
 
 
+def few(field: str, values: Several, most: int) -> Several:
+    """At most so many; readers ask before they build, so that a flood costs its sender more."""
+    if len(values) > most:
+        raise Malformed(f"{field} holds {len(values)} entries, at most {most} are allowed")
+    return values
+
+
 def names(field: str, values: Collection[str]) -> Collection[str]:
     """Participants, each once, no more than a roster may hold."""
-    if len(values) > MAXIMUM_PARTIES:
-        raise Malformed(f"{field} holds {len(values)} names, at most {MAXIMUM_PARTIES} are allowed")
-    for value in values:
+    for value in few(field, values, MAXIMUM_PARTIES):
         name(field, value)
     distinct(field, values)
     return values
@@ -133,13 +150,6 @@ def digest(field: str, value: bytes) -> bytes:
     if len(value) != DIGEST_BYTES:
         raise Malformed(f"{field} has {len(value)} bytes, {DIGEST_BYTES} are needed")
     return value
-
-
-def path(field: str, values: Collection[bytes]) -> Iterable[bytes]:
-    """The sibling digests of a Merkle path."""
-    if len(values) > MAXIMUM_PATH:
-        raise Malformed(f"{field} has {len(values)} digests, at most {MAXIMUM_PATH} are allowed")
-    return [digest(field, value) for value in values]
 
 
 def signature(field: str, value: bytes) -> bytes:

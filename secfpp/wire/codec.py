@@ -49,7 +49,7 @@ def encode(message: Message) -> bytes:
     cut to length, and what cannot be printed is replaced.
     """
     try:
-        payload = _written(message).SerializeToString(deterministic=True)
+        payload = _written(message)
     except Malformed as refusal:
         raise Misuse(f"a {type(message).__name__} cannot be sent so: {refusal}") from refusal
     if len(payload) > MAXIMUM_PAYLOAD:
@@ -72,7 +72,7 @@ def decode(payload: bytes, *, sender: str) -> Message:
         message = _read_run(envelope) or _read_round(envelope)
         if message is None:
             raise Malformed("the envelope holds no message that is known here")
-        if _written(message).SerializeToString(deterministic=True) == payload:
+        if _written(message) == payload:
             return message
     except (Malformed, Misuse, ConfigError) as refusal:
         raise PeerViolation(sender, f"sent a malformed message ({kind}): {refusal}") from refusal
@@ -99,30 +99,30 @@ def _parsed(payload: bytes, sender: str) -> Envelope:
     return envelope
 
 
-def _written(message: Message) -> Envelope:
+def _written(message: Message) -> bytes:
+    envelope = Envelope(wire_version=WIRE_VERSION)
     match message:
         case Invite() | Accept() | Refuse() | Progress() | Report() | Ended():
-            envelope = _written_run(message)
+            _write_run(message, envelope)
         case _:
-            envelope = _written_round(message)
-    envelope.wire_version = WIRE_VERSION
-    return envelope
+            _write_round(message, envelope)
+    return envelope.SerializeToString(deterministic=True)
 
 
-def _written_run(message: RunMessage) -> Envelope:
+def _write_run(message: RunMessage, envelope: Envelope) -> None:
     match message:
         case Invite():
-            return Envelope(invite=runs.write_invite(message))
+            runs.write_invite(message, envelope.invite)
         case Accept():
-            return Envelope(accept=runs.write_accept(message))
+            runs.write_accept(message, envelope.accept)
         case Refuse():
-            return Envelope(refuse=runs.write_refuse(message))
+            runs.write_refuse(message, envelope.refuse)
         case Progress():
-            return Envelope(progress=runs.write_progress(message))
+            runs.write_progress(message, envelope.progress)
         case Report():
-            return Envelope(report=runs.write_report(message))
+            runs.write_report(message, envelope.report)
         case Ended():
-            return Envelope(ended=runs.write_ended(message))
+            runs.write_ended(message, envelope.ended)
 
 
 def _read_run(envelope: Envelope) -> RunMessage | None:
@@ -143,30 +143,30 @@ def _read_run(envelope: Envelope) -> RunMessage | None:
             return None
 
 
-def _written_round(message: RoundMessage) -> Envelope:
+def _write_round(message: RoundMessage, envelope: Envelope) -> None:
     match message:
         case Open():
-            return Envelope(open=openings.write_open(message))
+            openings.write_open(message, envelope.open)
         case Deal():
-            return Envelope(deal=rounds.write_deal(message))
+            rounds.write_deal(message, envelope.deal)
         case Ready():
-            return Envelope(ready=rounds.write_ready(message))
+            rounds.write_ready(message, envelope.ready)
         case CloseDealing():
-            return Envelope(close_dealing=rounds.write_close_dealing(message))
+            rounds.write_close_dealing(message, envelope.close_dealing)
         case Ask():
-            return Envelope(ask=rounds.write_ask(message))
+            rounds.write_ask(message, envelope.ask)
         case Answers():
-            return Envelope(answers=rounds.write_answers(message))
+            rounds.write_answers(message, envelope.answers)
         case Assign():
-            return Envelope(assign=rounds.write_assign(message))
+            rounds.write_assign(message, envelope.assign)
         case Echo():
-            return Envelope(echo=rounds.write_echo(message))
+            rounds.write_echo(message, envelope.echo)
         case SumShare():
-            return Envelope(sum_share=rounds.write_sum_share(message))
+            rounds.write_sum_share(message, envelope.sum_share)
         case Done():
-            return Envelope(done=rounds.write_done(message))
+            rounds.write_done(message, envelope.done)
         case Halt():
-            return Envelope(halt=rounds.write_halt(message))
+            rounds.write_halt(message, envelope.halt)
 
 
 def _read_round(envelope: Envelope) -> RoundMessage | None:

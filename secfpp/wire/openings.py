@@ -28,45 +28,46 @@ _FEATURE_NUMBERS: Final = {feature: number for number, feature in _FEATURES.item
 _QUERY_KIND_NUMBERS: Final = {kind: number for number, kind in _QUERY_KINDS.items()}
 
 
-def write_key(key: AttemptKey) -> wire.AttemptKey:
-    return wire.AttemptKey(
-        run=checks.name("key.run", key.run),
-        round=checks.number("key.round", key.round),
-        attempt=checks.number("key.attempt", key.attempt),
-    )
+def write_key(key: AttemptKey, body: wire.AttemptKey) -> None:
+    body.run = checks.name("key.run", key.run)
+    body.round = checks.number("key.round", key.round)
+    body.attempt = checks.number("key.attempt", key.attempt)
 
 
 def read_key(body: wire.AttemptKey) -> AttemptKey:
     return AttemptKey(run=body.run, round=body.round, attempt=body.attempt)
 
 
-def write_open(message: Open) -> wire.Open:
-    params = message.params
+def write_open(message: Open, body: wire.Open) -> None:
+    params, filled = message.params, body.params
     _check(params.roster, params.sharings)
-    return wire.Open(
-        params=wire.RoundParams(
-            key=write_key(params.key),
-            coordinator=checks.name("Open.coordinator", params.coordinator),
-            roster=params.roster,
-            colluders=checks.number("Open.colluders", params.colluders),
-            stragglers=checks.number("Open.stragglers", params.stragglers),
-            adversaries=checks.number("Open.adversaries", params.adversaries),
-            feature=_FEATURE_NUMBERS[params.feature],
-            sharings=[_write_sharing(sharing) for sharing in params.sharings],
-            minimum_cluster=checks.number("Open.minimum_cluster", params.minimum_cluster),
-            query_kind=_QUERY_KIND_NUMBERS[params.query_kind],
-            query_budget=checks.number("Open.query_budget", params.query_budget),
-            queries_per_party=checks.number("Open.queries_per_party", params.queries_per_party),
-            rounds=checks.number("Open.rounds", params.rounds),
-            strict_queries=params.strict_queries,
+    write_key(params.key, filled.key)
+    filled.coordinator = checks.name("Open.coordinator", params.coordinator)
+    filled.roster.extend(params.roster)
+    filled.colluders = checks.number("Open.colluders", params.colluders)
+    filled.stragglers = checks.number("Open.stragglers", params.stragglers)
+    filled.adversaries = checks.number("Open.adversaries", params.adversaries)
+    filled.feature = _FEATURE_NUMBERS[params.feature]
+    for sharing in params.sharings:
+        filled.sharings.add(
+            kind=sharing.kind,
+            dim=sharing.dim,
+            clip=sharing.clip,
+            fraction_bits=sharing.fraction_bits,
         )
-    )
+    filled.minimum_cluster = checks.number("Open.minimum_cluster", params.minimum_cluster)
+    filled.query_kind = _QUERY_KIND_NUMBERS[params.query_kind]
+    filled.query_budget = checks.number("Open.query_budget", params.query_budget)
+    filled.queries_per_party = checks.number("Open.queries_per_party", params.queries_per_party)
+    filled.rounds = checks.number("Open.rounds", params.rounds)
+    filled.strict_queries = params.strict_queries
 
 
 def read_open(body: wire.Open) -> Open:
     params = body.params
-    roster = tuple(params.roster)
-    sharings = tuple(_read_sharing(sharing) for sharing in params.sharings)
+    roster = tuple(checks.few("Open.roster", params.roster, checks.MAXIMUM_PARTIES))
+    listed = checks.few("Open.sharings", params.sharings, checks.MAXIMUM_SHARINGS)
+    sharings = tuple(_read_sharing(sharing) for sharing in listed)
     _check(roster, sharings)
     if params.feature not in _FEATURES or params.query_kind not in _QUERY_KINDS:
         raise checks.Malformed("Open.feature or Open.query_kind is not a known value")
@@ -100,15 +101,6 @@ def _check(roster: Collection[str], sharings: Collection[SharingSpec]) -> None:
         # No level reaches the modulus, so a larger clip means nothing; NaN fails this as well.
         if not 0.0 < sharing.clip < P:
             raise checks.Malformed("Open.sharings.clip must be above 0 and below the modulus")
-
-
-def _write_sharing(sharing: SharingSpec) -> wire.SharingSpec:
-    return wire.SharingSpec(
-        kind=sharing.kind,
-        dim=sharing.dim,
-        clip=sharing.clip,
-        fraction_bits=sharing.fraction_bits,
-    )
 
 
 def _read_sharing(body: wire.SharingSpec) -> SharingSpec:

@@ -3,7 +3,7 @@
 A golden that changes is a change of the wire: raise the wire version, or undo it. Where the change
 is meant, print the new value with
 
-    python -m pytest tests/wire/test_codec_golden.py --override-ini addopts= -vv
+    python -m pytest tests/wire/test_codec_golden.py -vv
 
 and copy the hexadecimal text that the failing comparison shows into golden.json.
 """

@@ -93,7 +93,7 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     "a roster of 513": (
         "open",
         lambda e: e.open.params.roster.extend(f"more-{i}" for i in range(507)),
-        "Open.roster holds 513 names",
+        "Open.roster holds 513 entries",
     ),
     "colluders that do not fit": (
         "open",
@@ -170,7 +170,7 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     "three sharings": (
         "deal, seeds",
         lambda e: e.deal.shares.extend(e.deal.shares[:1]),
-        "Deal.shares are 3",
+        "Deal.shares holds 3 entries",
     ),
     "a root of 31 bytes": (
         "deal, residues",
@@ -185,7 +185,7 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     "a path of ten digests": (
         "deal, residues",
         lambda e: e.deal.commitment.path.extend([bytes(32)] * 8),
-        "Deal.commitment.path has 10 digests",
+        "Deal.commitment.path holds 10 entries",
     ),
     "a dealer received twice": (
         "ready",
@@ -272,6 +272,51 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
         "halt",
         lambda e: setattr(e.halt, "reason", "x" * (checks.MAXIMUM_TEXT + 1)),
         "its one encoding",
+    ),
+    "a flood of peers": (
+        "invite",
+        lambda e: e.invite.peers.extend(e.invite.peers[:1] * 600),
+        "Invite.peers holds 602 entries",
+    ),
+    "a flood of traits": (
+        "accept",
+        lambda e: e.accept.geometry.extend(e.accept.geometry[:1] * 63),
+        "Accept.geometry holds 65 entries",
+    ),
+    "a flood of sharings": (
+        "open",
+        lambda e: e.open.params.sharings.extend(e.open.params.sharings[:1] * 9),
+        "Open.sharings holds 11 entries",
+    ),
+    "a flood of received": (
+        "ready",
+        lambda e: e.ready.received.extend(e.ready.received[:1] * 511),
+        "Ready.received holds 513 entries",
+    ),
+    "a flood of check values": (
+        "ready",
+        lambda e: setattr(e.ready.received[0], "checks", bytes(40)),
+        "Ready.received.checks holds 40 entries",
+    ),
+    "a flood of mask dealers": (
+        "ask",
+        lambda e: e.ask.mask_dealers.extend(["party-9"] * 511),
+        "Ask.mask_dealers holds 513 entries",
+    ),
+    "a flood of queries": (
+        "ask",
+        lambda e: e.ask.queries.extend(e.ask.queries[:1] * checks.MAXIMUM_QUERIES),
+        "Ask.queries holds 130818 entries",
+    ),
+    "a flood of members": (
+        "ask",
+        lambda e: e.ask.queries[0].members.extend([0] * 1000),
+        "Ask.queries.members holds 1002 entries, at most 4",
+    ),
+    "a flood of labels": (
+        "assign",
+        lambda e: e.assign.labels.extend(e.assign.labels[:1] * 509),
+        "Assign.labels holds 513 entries",
     ),
     "no message": ("halt", lambda e: e.ClearField("halt"), "no message"),
 }
