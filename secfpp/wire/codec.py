@@ -1,0 +1,197 @@
+"""Messages to bytes and back; every byte that comes from a peer is judged here and only here.
+
+One content has one encoding: a payload is accepted only if encoding what it says gives the same
+bytes. That refuses unknown fields, repeated fields, padded integers and whatever the writers do not
+let out, in one comparison.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from secfpp.errors import ConfigError, Misuse, PeerViolation
+from secfpp.protocol.messages import (
+    Accept,
+    Answers,
+    Ask,
+    Assign,
+    CloseDealing,
+    Deal,
+    Done,
+    Echo,
+    Ended,
+    Halt,
+    Invite,
+    Message,
+    Open,
+    Progress,
+    Ready,
+    Refuse,
+    Report,
+    RoundMessage,
+    RunMessage,
+    SumShare,
+)
+from secfpp.wire import openings, rounds, runs
+from secfpp.wire.checks import MAXIMUM_PAYLOAD, Malformed
+from secfpp.wire.v1.envelope_pb2 import Envelope
+
+WIRE_VERSION: Final = 1
+"""The version that this release speaks; both versions are named where they differ."""
+
+
+def encode(message: Message) -> bytes:
+    """The one encoding of a message, at most MAXIMUM_PAYLOAD bytes.
+
+    A message that no receiver would accept raises Misuse. Reasons alone are made to fit: they are
+    cut to length, and what cannot be printed is replaced.
+    """
+    try:
+        payload = _written(message)
+    except Malformed as refusal:
+        raise Misuse(f"a {type(message).__name__} cannot be sent so: {refusal}") from refusal
+    if len(payload) > MAXIMUM_PAYLOAD:
+        raise Misuse(
+            f"a {type(message).__name__} of {len(payload)} bytes is too large, at most "
+            f"{MAXIMUM_PAYLOAD} are allowed",
+            fix="lower the prompt's dimension, or add parties so that each share is smaller",
+        )
+    return payload
+
+
+def decode(payload: bytes, *, sender: str) -> Message:
+    """The message in `payload`, which came from `sender` (the name on its certificate).
+
+    Anything but the exact encoding of an acceptable message raises PeerViolation, nothing else.
+    """
+    envelope = _parsed(payload, sender)
+    kind = envelope.WhichOneof("body") or "nothing"
+    try:
+        message = _read_run(envelope) or _read_round(envelope)
+        if message is None:
+            raise Malformed("the envelope holds no message that is known here")
+        if _written(message) == payload:
+            return message
+    except (Malformed, Misuse, ConfigError) as refusal:
+        raise PeerViolation(sender, f"sent a malformed message ({kind}): {refusal}") from refusal
+    raise PeerViolation(
+        sender, f"sent a message ({kind}) in another than its one encoding, or with unknown fields"
+    )
+
+
+def _parsed(payload: bytes, sender: str) -> Envelope:
+    if len(payload) > MAXIMUM_PAYLOAD:
+        raise PeerViolation(
+            sender, f"sent {len(payload)} bytes at once, at most {MAXIMUM_PAYLOAD} are allowed"
+        )
+    try:
+        envelope = Envelope.FromString(payload)
+    except DecodeError as error:
+        raise PeerViolation(sender, "sent bytes that are no message of SecFPP") from error
+    if envelope.wire_version != WIRE_VERSION:
+        raise PeerViolation(
+            sender,
+            f"speaks wire version {envelope.wire_version}, this release speaks {WIRE_VERSION}",
+            fix="install the same release of SecFPP on both sides",
+        )
+    return envelope
+
+
+def _written(message: Message) -> bytes:
+    envelope = Envelope(wire_version=WIRE_VERSION)
+    match message:
+        case Invite() | Accept() | Refuse() | Progress() | Report() | Ended():
+            _write_run(message, envelope)
+        case _:
+            _write_round(message, envelope)
+    return envelope.SerializeToString(deterministic=True)
+
+
+def _write_run(message: RunMessage, envelope: Envelope) -> None:
+    match message:
+        case Invite():
+            runs.write_invite(message, envelope.invite)
+        case Accept():
+            runs.write_accept(message, envelope.accept)
+        case Refuse():
+            runs.write_refuse(message, envelope.refuse)
+        case Progress():
+            runs.write_progress(message, envelope.progress)
+        case Report():
+            runs.write_report(message, envelope.report)
+        case Ended():
+            runs.write_ended(message, envelope.ended)
+
+
+def _read_run(envelope: Envelope) -> RunMessage | None:
+    match envelope.WhichOneof("body"):
+        case "invite":
+            return runs.read_invite(envelope.invite)
+        case "accept":
+            return runs.read_accept(envelope.accept)
+        case "refuse":
+            return runs.read_refuse(envelope.refuse)
+        case "progress":
+            return runs.read_progress(envelope.progress)
+        case "report":
+            return runs.read_report(envelope.report)
+        case "ended":
+            return runs.read_ended(envelope.ended)
+        case _:
+            return None
+
+
+def _write_round(message: RoundMessage, envelope: Envelope) -> None:
+    match message:
+        case Open():
+            openings.write_open(message, envelope.open)
+        case Deal():
+            rounds.write_deal(message, envelope.deal)
+        case Ready():
+            rounds.write_ready(message, envelope.ready)
+        case CloseDealing():
+            rounds.write_close_dealing(message, envelope.close_dealing)
+        case Ask():
+            rounds.write_ask(message, envelope.ask)
+        case Answers():
+            rounds.write_answers(message, envelope.answers)
+        case Assign():
+            rounds.write_assign(message, envelope.assign)
+        case Echo():
+            rounds.write_echo(message, envelope.echo)
+        case SumShare():
+            rounds.write_sum_share(message, envelope.sum_share)
+        case Done():
+            rounds.write_done(message, envelope.done)
+        case Halt():
+            rounds.write_halt(message, envelope.halt)
+
+
+def _read_round(envelope: Envelope) -> RoundMessage | None:
+    match envelope.WhichOneof("body"):
+        case "open":
+            return openings.read_open(envelope.open)
+        case "deal":
+            return rounds.read_deal(envelope.deal)
+        case "ready":
+            return rounds.read_ready(envelope.ready)
+        case "close_dealing":
+            return rounds.read_close_dealing(envelope.close_dealing)
+        case "ask":
+            return rounds.read_ask(envelope.ask)
+        case "answers":
+            return rounds.read_answers(envelope.answers)
+        case "assign":
+            return rounds.read_assign(envelope.assign)
+        case "echo":
+            return rounds.read_echo(envelope.echo)
+        case "sum_share":
+            return rounds.read_sum_share(envelope.sum_share)
+        case "done":
+            return rounds.read_done(envelope.done)
+        case "halt":
+            return rounds.read_halt(envelope.halt)
+        case _:
+            return None
