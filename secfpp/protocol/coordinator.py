@@ -38,10 +38,13 @@ Asked = Generator[Batch, tuple[int, ...], Assignment]
 
 @dataclass(frozen=True)
 class Gathering:
-    """The parties train and deal; `readies` say what has come; `closed`: they were told to stop."""
+    """The parties train and deal; `readies` say what has come.
+
+    Deals of those in `excused` are waited for no longer.
+    """
 
     readies: Mapping[str, Ready]
-    closed: bool
+    excused: frozenset[str]
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +86,7 @@ class CoordinatorRound:
     clusterer: Clusterer
     previous: Assignment | None
     credentials: Credentials
-    _state: State = field(default_factory=lambda: Gathering({}, False), init=False)
+    _state: State = field(default_factory=lambda: Gathering({}, frozenset()), init=False)
     _lost: dict[str, str] = field(default_factory=dict, init=False)
     _transcript: Transcript = field(default_factory=Transcript, init=False)
     _violations: list[PeerViolation] = field(default_factory=list, init=False)
@@ -119,7 +122,7 @@ class CoordinatorRound:
             self._violations.append(violation)
             return self.lose(violation.peer, violation.reason)
         except (PolicyRefusal, RoundFailed) as failure:
-            return self._fail("round", str(failure))
+            return self.fail("round", str(failure))
 
     def lose(self, party: str, reason: str) -> Outbox:
         """Go on without `party`, as long as no more than S are lost (§9)."""
@@ -128,7 +131,7 @@ class CoordinatorRound:
         self._lost[party] = reason
         if len(self._lost) > self.params.stragglers:
             lost = "; ".join(f"{name}: {why}" for name, why in self._lost.items())
-            return self._fail(
+            return self.fail(
                 "lost",
                 f"{len(self._lost)} of {self.params.parties} parties are lost and at most "
                 f"S = {self.params.stragglers} may be: {lost}",
@@ -138,12 +141,12 @@ class CoordinatorRound:
     def expire(self) -> Outbox:
         """Nothing has come for too long: go on without whom we wait for, or say why we cannot."""
         match self._state:
-            case Gathering(closed=False) as state:
-                return self._close_dealing(state)
+            case Gathering(excused=excused) as state if len(excused) < self.params.parties:
+                return self._excuse(state, frozenset(self.params.roster))
             case Gathering() as state:
                 return self._begin(state)
             case Asking(answers=answers):
-                return self._fail(
+                return self.fail(
                     "answers",
                     f"{len(answers)} answers came, {self.params.answers_needed} are needed; "
                     f"missing: {', '.join(self.awaiting)}",
@@ -164,6 +167,32 @@ class CoordinatorRound:
             case _:
                 return ()
         return tuple(p for p in self.params.roster if p not in present and p not in self._lost)
+
+    def fail(self, code: str, reason: str) -> Outbox:
+        """End the attempt without its goal and tell every party that is not lost."""
+        self._state = Failed(code, reason)
+        return self._to_all(Halt(self.params.key, code, reason))
+
+    @property
+    def lost(self) -> Mapping[str, str]:
+        """Whom the attempt goes on without, and why."""
+        return dict(self._lost)
+
+    def describe(self) -> str:
+        """What the attempt waits for, in words and names."""
+        awaited = ", ".join(self.awaiting)
+        match self._state:
+            case Gathering(readies=readies):
+                return f"shares are ready at {len(readies)} parties, waiting for {awaited}"
+            case Asking(view=view, answers=answers):
+                return (
+                    f"{len(answers)} of {self.params.answers_needed} needed answers to batch "
+                    f"{len(view.batches)} have come, waiting for {awaited}"
+                )
+            case Closing(done=done):
+                return f"{len(done)} parties have finished, waiting for {awaited}"
+            case state:
+                return type(state).__name__.lower()
 
     # --- The state diagram.
 
@@ -202,16 +231,16 @@ class CoordinatorRound:
     def _gathered(self, state: Gathering) -> bool:
         """Whether nobody more is worth waiting for.
 
-        Once dealing is closed, a party of which no deal has come anywhere is not waited for.
+        An excused party of which no deal has come anywhere is not waited for.
         """
         dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
-        return all(state.closed and party not in dealt for party in self.awaiting)
+        return all(party in state.excused - dealt for party in self.awaiting)
 
     def _without_lost(self) -> Outbox:
         """After a loss, or the last message awaited: take the next step if one is possible."""
         match self._state:
-            case Gathering() as state if self._lost and not state.closed:
-                return self._close_dealing(state)
+            case Gathering() as state if not self._lost.keys() <= state.excused:
+                return self._excuse(state, frozenset(self._lost))
             case Gathering() as state if self._gathered(state):
                 return self._begin(state)
             case Closing(disclosed=disclosed, done=done) if not self.awaiting:
@@ -220,16 +249,19 @@ class CoordinatorRound:
             case _:
                 return []
 
-    def _close_dealing(self, state: Gathering) -> Outbox:
-        self._state = replace(state, closed=True)
-        return self._to_all(CloseDealing(self.params.key))
+    def _excuse(self, state: Gathering, parties: frozenset[str]) -> Outbox:
+        state = replace(state, excused=state.excused | parties)
+        self._state = state
+        missing = tuple(party for party in self.params.roster if party in state.excused)
+        outbox = self._to_all(CloseDealing(self.params.key, missing))
+        return outbox + (self._begin(state) if state.readies and self._gathered(state) else [])
 
     def _begin(self, state: Gathering) -> Outbox:
         """Agree on U and V and start the clusterer (§4, §5)."""
         try:
             view = agree(self.params, state.readies)
         except RoundFailed as failure:
-            return self._fail("dealing", str(failure))
+            return self.fail("dealing", str(failure))
         previous = self.previous
         task = Task(parties=view.dealers, budget=self.params.query_budget, previous=previous)
         asked = self.clusterer(task)
@@ -283,10 +315,6 @@ class CoordinatorRound:
     def _on_done(self, state: Closing, sender: str, done: Done) -> Outbox:
         self._state = replace(state, done={**state.done, sender: done})
         return self._without_lost()
-
-    def _fail(self, code: str, reason: str) -> Outbox:
-        self._state = Failed(code, reason)
-        return self._to_all(Halt(self.params.key, code, reason))
 
     def _to_all(self, message: RoundMessage) -> Outbox:
         return [Envelope(party, message) for party in self.params.roster if party not in self._lost]

@@ -159,9 +159,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class CloseDealing:
-    """Coordinator → party: wait no longer for deals, say now what has come."""
+    """Coordinator → party: wait no longer for the deals of `missing`, in roster order."""
 
     key: AttemptKey
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class PartyRound:
         match self._state:
             case Preparing(params=params):
                 messages, own = deal(params, self.me, vectors, self._randomness)
-                self._state = Sharing(params, {self.me: own})
+                self._state = Sharing(params, {self.me: own}, frozenset())
                 outbox = [Envelope(party, message) for party, message in messages.items()]
                 return outbox + self._replay()
             case state:
@@ -227,8 +227,8 @@ class PartyRound:
                 return None
             case Sharing(), Deal():
                 return self._on_deal(state, sender, message)
-            case Sharing(), CloseDealing():
-                return self._say_ready(state)
+            case Sharing(), CloseDealing(missing=missing):
+                return self._gather(replace(state, excused=state.excused | set(missing)))
             case Sharing(), Ask() | Assign() | SumShare():
                 return None
             case Checking(), Ask():
@@ -273,9 +273,13 @@ class PartyRound:
 
     def _on_deal(self, state: Sharing, sender: str, message: Deal) -> Outbox:
         held = receive(state.params, self.me, sender, message)
-        state = replace(state, held={**state.held, sender: held})
+        return self._gather(replace(state, held={**state.held, sender: held}))
+
+    def _gather(self, state: Sharing) -> Outbox:
+        """Say what has come as soon as nobody more is waited for."""
         self._state = state
-        return self._say_ready(state) if len(state.held) == state.params.parties else []
+        waited = set(state.params.roster) - state.held.keys() - state.excused
+        return [] if waited else self._say_ready(state)
 
     def _say_ready(self, state: Sharing) -> Outbox:
         params = state.params

@@ -30,10 +30,11 @@ class Preparing:
 
 @dataclass(frozen=True, repr=False)
 class Sharing:
-    """The own shares are out; those of others come in."""
+    """The own shares are out; those of others come in, except from those `excused`."""
 
     params: RoundParams
     held: Mapping[str, Held]
+    excused: frozenset[str]
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ from enum import Enum
 from secfpp.algebra.field import FieldArray
 from secfpp.algebra.randomness import Seed
 from secfpp.errors import Misuse, PeerViolation
-from secfpp.protocol.messages import Answers, Ask, Echo, RoundMessage, SumShare
+from secfpp.protocol.messages import Answers, Ask, CloseDealing, Echo, RoundMessage, SumShare
 
 Slot = tuple[str, ...]
 
@@ -21,6 +21,8 @@ def slot(message: RoundMessage) -> Slot:
             return (type(message).__name__, str(message.key), str(batch))
         case Echo(stage=stage, batch=batch):
             return ("Echo", str(message.key), stage.value, str(batch))
+        case CloseDealing(missing=missing):
+            return ("CloseDealing", str(message.key), *missing)
         case SumShare(cluster=cluster):
             return ("SumShare", str(message.key), str(cluster))
         case _:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from secfpp.errors import ConfigError
 from secfpp.protocol.params import Feature, QueryKind
-from secfpp.settings.loading import Section
+from secfpp.settings.loading import Section, parse
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -164,3 +166,12 @@ class JobSettings(Section):
     clustering: ClusteringJob = Field(default_factory=ClusteringJob)
     clip: ClipJob = Field(default_factory=ClipJob)
     training: TrainingJob = Field(default_factory=TrainingJob)
+
+
+def job_from(text: str) -> JobSettings:
+    """A job that came as JSON text, in an invitation or from an operator."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ConfigError("the job is no valid JSON") from error
+    return parse(JobSettings, values, "the job")

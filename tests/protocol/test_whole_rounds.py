@@ -184,7 +184,7 @@ def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federatio
     template = setup.network()
     template.run()
     strays = {type(post.message): post.message for post in template.delivered}
-    strays[CloseDealing] = CloseDealing(setup.params.key)
+    strays[CloseDealing] = CloseDealing(setup.params.key, ("party-1",))
     strays[Halt] = Halt(setup.params.key, "test", "a party says halt to a party")
     assert set(strays) == set(MESSAGES)
     hit: set[tuple[type, type]] = set()

@@ -1,0 +1,62 @@
+"""What the coordinator writes down of a round: the ledger, and its parameters in one line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from secfpp.cluster.queries import Assignment
+from secfpp.protocol.disclosure import Disclosed
+from secfpp.protocol.params import RoundParams
+from secfpp.settings.files import JobSettings
+
+
+def describe(params: RoundParams) -> str:
+    """The chosen thresholds in one line, for people."""
+    code, spec = params.feature_code, params.feature_sharing
+    return (
+        f"n = {params.parties}, T = {params.colluders}, S = {params.stragglers}, "
+        f"A = {params.adversaries}, K = {code.chunks} chunks, f = {spec.fraction_bits} fraction "
+        f"bits (error ≤ {spec.quantiser.error_bound:.1e}), {params.answers_needed} answers open a "
+        f"distance, {params.sums_needed} sums a mean, clusters from {params.minimum_cluster}, "
+        f"at most {params.query_budget} distances a round"
+    )
+
+
+def ledger_entry(
+    params: RoundParams, disclosed: Disclosed, job: JobSettings, previous: Assignment | None
+) -> dict[str, object]:
+    """What one round opened, and to whom, in JSON types; distances are decimal strings."""
+    return {
+        "round": disclosed.key.round,
+        "attempt": disclosed.key.attempt,
+        "roster": list(params.roster),
+        "dealers": [party for party, _ in disclosed.labels],
+        "parameters": {
+            "colluders": params.colluders,
+            "stragglers": params.stragglers,
+            "adversaries": params.adversaries,
+            "chunks": params.feature_code.chunks,
+            "minimum_cluster": params.minimum_cluster,
+            "query_budget": params.query_budget,
+            "sharings": [asdict(sharing) for sharing in params.sharings],
+        },
+        "clustering": {
+            "method": job.clustering.method,
+            "previous": None if previous is None else dict(previous.labels),
+        },
+        "flights": 5 + 2 * (1 + max((line.batch for line in disclosed.distances), default=-1)),
+        "opened_to_coordinator": {
+            "distances": [
+                {
+                    "batch": line.batch,
+                    "subject": line.query.subject,
+                    "members": list(line.query.members),
+                    "value": str(line.value),
+                }
+                for line in disclosed.distances
+            ]
+        },
+        "opened_to_everyone": {"assignment": dict(disclosed.labels)},
+        "opened_to_members": {"cluster_means": [list(cluster) for cluster in disclosed.means]},
+        "opened_to_nobody": {"small_clusters": [list(cluster) for cluster in disclosed.small]},
+    }

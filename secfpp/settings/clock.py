@@ -1,0 +1,31 @@
+"""The three knobs as one clock: no progress for too long, or the whole attempt too long."""
+
+from __future__ import annotations
+
+import time
+
+from secfpp.settings.files import Time
+
+
+class RoundClock:
+    """Counts from its making; `progress` starts the idle time anew, nothing else does."""
+
+    def __init__(self, limits: Time) -> None:
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.round_deadline
+        self._idle_since = time.monotonic()
+
+    def progress(self) -> None:
+        """Something moved."""
+        self._idle_since = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        """Seconds until either limit; not negative."""
+        idle = self._idle_since + self._limits.idle_timeout
+        return max(0.0, min(idle, self._deadline) - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether the whole attempt has taken too long."""
+        return time.monotonic() >= self._deadline

@@ -1,0 +1,101 @@
+"""Messages between named participants: the codec on top of the mailbox, one queue per peer.
+
+Posting never waits: what goes to one slow peer holds up nobody else, and what goes to one peer
+arrives in the order of posting. What cannot be delivered in time is said, once, to `on_trouble`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from secfpp.errors import PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.protocol.messages import Envelope, Message
+from secfpp.transport.grpc_tls import Mailbox
+from secfpp.transport.peers import Traffic
+from secfpp.wire.codec import decode, encode
+
+OnTrouble = Callable[[str, SecFPPError], None]
+
+
+class Link:
+    """A participant's connection to all others. `patience` is how long one delivery may take."""
+
+    def __init__(self, mailbox: Mailbox, *, patience: float, on_trouble: OnTrouble) -> None:
+        self._mailbox = mailbox
+        self._patience = patience
+        self._on_trouble = on_trouble
+        self._queues: dict[str, asyncio.Queue[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """This participant's name."""
+        return self._mailbox.identity.name
+
+    def open(self, peer: str, address: str) -> None:
+        """Remember where `peer` listens, and start connecting."""
+        self._mailbox.open(peer, address)
+
+    def post(self, envelopes: Iterable[Envelope]) -> None:
+        """Send each message on its way; a message to several peers is encoded once."""
+        encoded: dict[int, bytes] = {}
+        for envelope in envelopes:
+            message = envelope.message
+            payload = encoded.get(id(message)) or encode(message)
+            encoded[id(message)] = payload
+            self._queue(envelope.to).put_nowait(payload)
+
+    async def receive(self) -> tuple[str, Message]:
+        """The next message that can be read, and who sent it, as the certificate says."""
+        while True:
+            sender, payload = await self._mailbox.receive()
+            try:
+                return sender, decode(payload, sender=sender)
+            except PeerViolation as violation:
+                self._on_trouble(sender, violation)
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until everything posted is delivered or given up, at most `timeout` seconds."""
+        waiting = [queue.join() for queue in self._queues.values()]
+        try:
+            await asyncio.wait_for(asyncio.gather(*waiting), timeout)
+        except TimeoutError:
+            return
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of this participant's certificate key."""
+        return self._mailbox.identity.sign(message)
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is of the certificate with which `party` has called us."""
+        return party == self.name or self._mailbox.peers.verify(party, message, signature)
+
+    def traffic(self) -> dict[str, Traffic]:
+        """A snapshot of payload bytes and calls per peer."""
+        return self._mailbox.peers.traffic()
+
+    async def close(self) -> None:
+        """Stop sending and receiving."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._mailbox.close()
+
+    def _queue(self, peer: str) -> asyncio.Queue[bytes]:
+        if peer not in self._queues:
+            self._queues[peer] = asyncio.Queue()
+            task = asyncio.create_task(self._deliver(peer), name=f"deliver to {peer}")
+            self._tasks.add(task)
+        return self._queues[peer]
+
+    async def _deliver(self, peer: str) -> None:
+        queue = self._queues[peer]
+        while True:
+            payload = await queue.get()
+            try:
+                await self._mailbox.post(peer, payload, timeout=self._patience)
+            except (PeersMissing, PolicyRefusal) as trouble:
+                self._on_trouble(peer, trouble)
+            finally:
+                queue.task_done()
