@@ -46,8 +46,9 @@ MAXIMUM_SHARINGS: Final = 2
 DIGEST_BYTES: Final = 32
 """SHA-256; salts are as long."""
 
-NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
-"""Names of participants and runs: they stand in certificates, host names and file names."""
+NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""Names of participants and runs, which stand in certificates, host names and file names: the rule
+of the certificates."""
 
 ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 """host:port, an IPv6 host in brackets."""
@@ -67,9 +68,9 @@ class Malformed(Exception):
 
 
 def name(field: str, value: str) -> str:
-    """A participant or a run: 1 to 63 lowercase letters, digits and hyphens."""
+    """A participant or a run: 1 to 63 lowercase letters, digits and, inside, hyphens."""
     if not NAME.fullmatch(value):
-        raise Malformed(f"{field} must be 1 to 63 lowercase letters, digits and hyphens")
+        raise Malformed(f"{field} must be 1 to 63 lowercase letters, digits and inner hyphens")
     return value
 
 

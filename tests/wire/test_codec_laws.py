@@ -41,7 +41,10 @@ from secfpp.protocol.messages import (
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
 from secfpp.wire.codec import decode, encode
 
-NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=63)
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+NAMES = st.text(f"{LETTERS}-", min_size=1, max_size=63).filter(
+    lambda name: name[0] in LETTERS and name[-1] in LETTERS
+)
 ROSTERS = st.lists(NAMES, min_size=1, max_size=9, unique=True)
 COUNTS = st.one_of(st.integers(0, 9), st.integers(0, 2**31 - 1))
 PRINTABLE = st.characters(

@@ -11,7 +11,8 @@ import pytest
 
 from secfpp.algebra.field import FieldArray, P
 from secfpp.cluster.queries import Query
-from secfpp.errors import Misuse, PeerViolation
+from secfpp.errors import ConfigError, Misuse, PeerViolation
+from secfpp.pki.names import checked_name
 from secfpp.protocol.messages import Ask, Halt, Invite, Message, Open, Peer, SumShare
 from secfpp.wire import checks
 from secfpp.wire.codec import WIRE_VERSION, decode, encode
@@ -41,6 +42,11 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     "a run's name with a slash": ("done", lambda e: setattr(e.done.key, "run", "../x"), "key.run"),
     "an empty run's name": ("report", lambda e: setattr(e.report, "run", ""), "Report.run"),
     "a name of 64 letters": ("refuse", lambda e: setattr(e.refuse, "run", "a" * 64), "Refuse.run"),
+    "a name that ends in a hyphen": (
+        "refuse",
+        lambda e: setattr(e.refuse, "run", "demo-"),
+        "Refuse.run",
+    ),
     "no key": ("done", lambda e: e.done.ClearField("key"), "key.run"),
     "a round beyond 2^31": (
         "done",
@@ -423,3 +429,14 @@ def test_the_limits_follow_from_what_they_limit(examples: Examples) -> None:
         sharings=(dataclasses.replace(opened.params.sharings[0], fraction_bits=8),),
     )
     assert len(encode(Open(largest))) < checks.MAXIMUM_PAYLOAD
+
+
+@pytest.mark.parametrize("name", ["a", "7", "a-b", "a" * 63, "", "-a", "a-", "A", "a_b", "a" * 64])
+def test_the_wire_takes_exactly_the_names_that_certificates_bear(name: str) -> None:
+    try:
+        checked_name(name)
+    except ConfigError:
+        with pytest.raises(checks.Malformed):
+            checks.name("Done.run", name)
+    else:
+        assert checks.name("Done.run", name) == name
