@@ -72,7 +72,7 @@ class RunSession:
         self._stopped = why
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
-        """A message to or from `peer` went wrong: say so, and count it lost if it was not reached."""
+        """A message to or from `peer` went wrong: say so; one that cannot be reached is lost."""
         self._say("trouble", peer=peer, text=str(error))
         if isinstance(error, PeersMissing):
             self._inbox.put_nowait((peer, error))

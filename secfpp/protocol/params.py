@@ -208,9 +208,12 @@ class RoundParams:
             f"minimum_cluster ≥ max(3, T+2) = {smallest} is needed, not {self.minimum_cluster}: "
             "in a smaller cluster the colluders could subtract themselves and see one prompt",
         )
+        kinds = {sharing.kind for sharing in self.sharings}
         _require(
-            len(self.sharings) in (1, 2), "one sharing, or two (feature, then prompt), are possible"
+            len(self.sharings) in (1, 2) and len(kinds) == len(self.sharings),
+            "one sharing, or two of different kinds (feature, then prompt), are possible",
         )
+        _require("masks" not in kinds, "a sharing cannot be of the kind masks: their seeds are")
         _require(self.query_budget >= 1, f"query_budget ≥ 1 is needed, not {self.query_budget}")
         _require(self.rounds >= 1, f"rounds ≥ 1 is needed, not {self.rounds}")
         needed = 2 * self.rounds * self.queries_per_party

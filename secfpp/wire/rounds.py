@@ -82,10 +82,11 @@ def read_ready(body: wire.Ready) -> Ready:
 
 def write_close_dealing(message: CloseDealing, body: wire.CloseDealing) -> None:
     write_key(message.key, body.key)
+    body.missing.extend(checks.names("CloseDealing.missing", message.missing))
 
 
 def read_close_dealing(body: wire.CloseDealing) -> CloseDealing:
-    return CloseDealing(key=read_key(body.key))
+    return CloseDealing(key=read_key(body.key), missing=tuple(body.missing))
 
 
 def write_ask(message: Ask, body: wire.Ask) -> None:

@@ -89,7 +89,7 @@ def _of_a_round() -> dict[str, Message]:
         "deal, residues": Deal(key, (_residues(0, 1, P - 1),), _residues(7), "", commitment),
         "deal, abstains": Deal(key, (), None, "the prompt has not been trained", None),
         "ready": Ready(key, (Received("party-0", True, True, b"", b"", ()), checked), b"signed"),
-        "close dealing": CloseDealing(key),
+        "close dealing": CloseDealing(key, ("party-0",)),
         "ask": Ask(
             key,
             0,

@@ -173,7 +173,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
         st.none() | COMMITMENTS,
     ),
     Ready: readies(),
-    CloseDealing: st.builds(CloseDealing, KEYS),
+    CloseDealing: st.builds(CloseDealing, KEYS, ROSTERS.map(tuple)),
     Ask: asks(),
     Answers: st.builds(Answers, KEYS, COUNTS, FIELD_ARRAYS),
     Assign: st.builds(

@@ -163,10 +163,12 @@ class Ready(_message.Message):
     def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., received: _Optional[_Iterable[_Union[Received, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class CloseDealing(_message.Message):
-    __slots__ = ("key",)
+    __slots__ = ("key", "missing")
     KEY_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     key: AttemptKey
-    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ...) -> None: ...
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Query(_message.Message):
     __slots__ = ("subject", "members")
