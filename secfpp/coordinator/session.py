@@ -237,7 +237,7 @@ class RunSession:
                 self._say("report", peer=sender, text=f"{sender} reports {message.text}")
             elif isinstance(message, PeersMissing):
                 self._post(machine.lose(sender, str(message)))
-            elif isinstance(message, RoundMessage):
+            elif isinstance(message, RoundMessage) and message.key == machine.params.key:
                 clock.progress()
                 self._post(machine.handle(sender, message))
         result = machine.result

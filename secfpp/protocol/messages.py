@@ -251,6 +251,11 @@ RoundMessage = (
 Message = RunMessage | RoundMessage
 
 
+def run_of(message: Message) -> str:
+    """The run that a message belongs to."""
+    return message.key.run if isinstance(message, RoundMessage) else message.run
+
+
 @dataclass(frozen=True)
 class Envelope:
     """A message and the participant it goes to."""

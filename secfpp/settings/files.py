@@ -157,7 +157,9 @@ class TrainingJob(Section):
 class JobSettings(Section):
     """job.toml."""
 
-    name: str = Field("run", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="of the run")
+    name: str = Field(
+        "run", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="of the run"
+    )
     rounds: int = Field(
         3, ge=1, le=1000, description="how often prompts are clustered and averaged"
     )

@@ -1,0 +1,68 @@
+"""What an operator asks of a coordinator: submit, follow, status, stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+from secfpp.errors import RoundFailed, SecFPPError
+from secfpp.journal.events import Event, event_from
+from secfpp.settings.files import JobSettings
+from secfpp.transport.operator_api import OperatorClient
+
+CALL_SECONDS = 15.0
+
+
+class Operator:
+    """The verbs over one connection to a coordinator."""
+
+    def __init__(self, client: OperatorClient) -> None:
+        self._client = client
+
+    async def submit(self, job: JobSettings) -> str:
+        """Queue a run; returns its name."""
+        answer = await self._ask(verb="submit", job=job.model_dump_json())
+        return str(answer["run"])
+
+    async def status(self) -> list[dict[str, str]]:
+        """The runs the coordinator knows: run, outcome, last event."""
+        answer = await self._ask(verb="status")
+        runs: list[dict[str, str]] = answer["runs"]  # type: ignore[assignment]  # JSON of our own
+        return runs
+
+    async def stop(self, run: str) -> None:
+        """End a run; the parties keep their last good prompts."""
+        await self._ask(verb="stop", run=run)
+
+    async def follow(self, run: str) -> AsyncIterator[Event]:
+        """Every event of a run until it ends; RoundFailed where it ended early."""
+        async for line in self._client.follow(run.encode()):
+            fields = json.loads(line)
+            if "outcome" not in fields:
+                yield event_from(line.decode())
+            elif fields["outcome"] != "completed":
+                raise RoundFailed(
+                    f"{run} ended early: {fields['outcome']}",
+                    fix="see the events above; the parties keep their last good prompts",
+                )
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.close()
+
+    async def _ask(self, **request: str) -> dict[str, object]:
+        answer = json.loads(
+            await self._client.call(json.dumps(request).encode(), timeout=CALL_SECONDS)
+        )
+        if "error" in answer:
+            raise _Refused(answer["error"]["message"], fix=answer["error"]["code"])
+        data: dict[str, object] = answer["data"]
+        return data
+
+
+class _Refused(SecFPPError):
+    """The coordinator refused a request."""
+
+    code = "SECFPP-E-REQUEST"
+    whose = "operator"
+    exit_code = 2

@@ -1,0 +1,125 @@
+"""The party's daemon: one mailbox, one run at a time, nothing of torch in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from secfpp.errors import PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.party.learner import Learner, VectorLearner
+from secfpp.party.session import PartySession
+from secfpp.pki.names import Role
+from secfpp.pki.store import Identity
+from secfpp.protocol.messages import Invite, run_of
+from secfpp.settings.files import JobSettings, PartySettings, job_from
+from secfpp.transport.grpc_tls import Mailbox
+from secfpp.transport.link import Link
+
+log = structlog.get_logger()
+
+
+class PartyDaemon:
+    """Listens, takes part in runs it is invited to, and ends on a signal or after one run."""
+
+    def __init__(self, settings: PartySettings) -> None:
+        identity = Identity.load(settings.tls.directory)
+        if identity.leaf.role is not Role.PARTY:
+            raise PolicyRefusal("role", f"{identity.name} is no party: {identity.leaf.role.value}")
+        self._settings = settings
+        self._known = {settings.coordinator: Role.COORDINATOR}
+        self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self._link = Link(
+            self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
+        )
+        self._session: PartySession | None = None
+        self._stopping = asyncio.Event()
+
+    async def serve(self) -> bool:
+        """Run until stopped; whether the last run (if any) reached its goal."""
+        port = await self._mailbox.start()
+        self._link.open(self._settings.coordinator, self._settings.coordinator_address)
+        log.info("listening", party=self._link.name, port=port, waits_for="an invitation")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        receiving = asyncio.create_task(self._receive())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        completed = True
+        if receiving.done():
+            completed = receiving.result()
+        receiving.cancel()
+        await self._mailbox.set_serving(False)
+        await self._link.close()
+        return completed
+
+    async def _receive(self) -> bool:
+        """Route every message to its run; ends after one run where the settings say so."""
+        conducting: asyncio.Task[None] | None = None
+        while True:
+            receiving = asyncio.create_task(self._link.receive())
+            tasks = {receiving} | ({conducting} if conducting else set())
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if conducting is not None and conducting in done:
+                completed = self._concluded(conducting)
+                conducting = None
+                if self._settings.once:
+                    receiving.cancel()
+                    return completed
+            if receiving in done:
+                sender, message = receiving.result()
+                if isinstance(message, Invite):
+                    conducting = self._invited(sender, message) or conducting
+                elif self._session is not None and run_of(message) == self._session.run:
+                    self._session.deliver(sender, message)
+            else:
+                receiving.cancel()
+
+    def _invited(self, sender: str, invite: Invite) -> asyncio.Task[None] | None:
+        if sender != self._settings.coordinator:
+            self._trouble(sender, PeerViolation(sender, "invites to a run but coordinates nothing"))
+            return None
+        if self._session is not None:
+            if self._session.run != invite.run:
+                log.warning("busy", run=invite.run, with_run=self._session.run)
+            return None
+        log.info("invited", run=invite.run)
+        for peer in invite.peers:
+            self._known.setdefault(peer.name, Role.PARTY)
+        job = job_from(invite.job)
+        learner = self._learner(job)
+        self._session = PartySession(invite, self._link, self._settings, learner)
+        return asyncio.create_task(self._session.conduct())
+
+    def _learner(self, job: JobSettings) -> Learner:
+        if job.training.kind == "vectors":
+            return VectorLearner(job, self._settings)
+        from secfpp.party.clip_learner import ClipLearner
+
+        return ClipLearner(job, self._settings)
+
+    def _concluded(self, conducting: asyncio.Task[None]) -> bool:
+        session, self._session = self._session, None
+        try:
+            conducting.result()
+        except SecFPPError as error:
+            log.error("the run ended early", code=error.code, reason=str(error), fix=error.fix)
+            return False
+        completed = session is not None and session.ended is not None and session.ended.completed
+        log.info("the run ended", completed=completed)
+        return completed
+
+    def _admit(self, name: str, role: Role) -> None:
+        expected = self._known.get(name)
+        if expected is None:
+            raise PolicyRefusal("roster", f"{name} is not on the roster of {self._link.name}")
+        if role is not expected:
+            raise PolicyRefusal("role", f"{name} comes as {role.value}, not as {expected.value}")
+
+    def _trouble(self, peer: str, error: SecFPPError) -> None:
+        log.warning("trouble", peer=peer, reason=str(error))
+        if self._session is not None:
+            self._session.trouble(peer, error)

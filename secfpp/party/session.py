@@ -1,0 +1,294 @@
+"""One run at a party: consent, then train, deal, answer and receive, round after round.
+
+The session owns what lasts longer than an attempt: the learner, the current prompt, what was dealt
+and released, and the run directory. Shares and masks live in the round's machine and end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from secfpp.errors import RoundFailed, SecFPPError
+from secfpp.journal.events import EventLog
+from secfpp.party.learner import Learner, Prompt, Trained
+from secfpp.party.records import PartyRecords, RoundNotes
+from secfpp.protocol.dealing import Abstention, Vectors
+from secfpp.protocol.disclosure import Policy
+from secfpp.protocol.messages import (
+    Accept,
+    Ended,
+    Envelope,
+    Invite,
+    Message,
+    Open,
+    Progress,
+    Refuse,
+    Report,
+    RoundMessage,
+)
+from secfpp.protocol.params import AttemptKey, RoundParams
+from secfpp.protocol.party import Circumstances, PartyRound, Release
+from secfpp.protocol.party_states import Failed, Finished, Preparing
+from secfpp.settings.clock import RoundClock
+from secfpp.settings.files import PartySettings
+from secfpp.transport.link import Link
+
+MOST_CLIPPED = 0.01
+"""A party of whose values more than this share is clipped sits the round out (interfaces)."""
+
+MOST_EARLY = 4096
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Inbox item from the party itself: its vectors are ready, or why there are none."""
+
+    vectors: Vectors | Abstention
+
+
+Item = tuple[str, Message | Dealt]
+Totals = tuple[int, int]  # Payload bytes sent and received so far.
+
+
+class PartySession:
+    """One run of which this party was told by an invitation."""
+
+    def __init__(
+        self, invite: Invite, link: Link, settings: PartySettings, learner: Learner
+    ) -> None:
+        self.run = invite.run
+        self.ended: Ended | None = None
+        self.directory: Path = settings.state_dir / invite.run
+        self._peers = invite.peers
+        self._link = link
+        self._settings = settings
+        self._learner = learner
+        self._log = EventLog(self.directory, invite.run)
+        self._inbox: asyncio.Queue[Item] = asyncio.Queue()
+        self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
+        self._doing = ("preparing", 0, 0)
+        self._round = 0
+        self._trained: dict[int, Trained] = {}
+        self._start: Prompt | None = None
+        self._dealt: dict[int, bytes] = {}
+        self._released: dict[int, Release] = {}
+        self._records = PartyRecords(self.directory, link.name, invite.run, learner)
+        self._facts: dict[str, float] = {}
+
+    def deliver(self, sender: str, message: Message) -> None:
+        """Take a message of this run; it is handled in turn."""
+        self._inbox.put_nowait((sender, message))
+
+    def trouble(self, peer: str, error: SecFPPError) -> None:
+        """A message to or from `peer` went wrong: write it down."""
+        self._say("trouble", peer=peer, text=str(error))
+
+    async def conduct(self) -> None:
+        """The whole run, until the coordinator ends it or falls silent."""
+        beats = asyncio.create_task(self._beat())
+        try:
+            await self._accept()
+            while self.ended is None:
+                sender, message = await self._next_command()
+                if isinstance(message, Ended):
+                    self.ended = message
+                elif isinstance(message, Open) and sender == self._settings.coordinator:
+                    await self._attempt(message.params)
+                elif isinstance(message, RoundMessage):
+                    self._keep_early(sender, message)
+            self._say("ended", text=f"the run ended: {self.ended.reason}")
+        finally:
+            beats.cancel()
+            await self._learner.stop()
+            await self._link.drain(self._settings.time.idle_timeout)
+            self._log.close()
+
+    # --- Consent.
+
+    async def _accept(self) -> None:
+        """Prepare, and tell the coordinator yes or no."""
+        for peer in self._peers:
+            if peer.name != self._link.name:
+                self._link.open(peer.name, peer.address)
+        try:
+            geometry = await self._learner.prepare()
+        except SecFPPError as error:
+            self._say("refused", text=f"refused the run: {error}")
+            self._to_coordinator(Refuse(self.run, error.code, str(error)))
+            raise
+        self._doing = ("waiting", 0, 0)
+        self._to_coordinator(Accept(self.run, tuple(sorted(geometry.items()))))
+        self._say("accepted", text="accepted the run, waiting for the first round")
+
+    def _policy(self) -> Policy:
+        chosen = self._settings.policy
+        return Policy(
+            coordinator=self._settings.coordinator,
+            minimum_colluders=chosen.minimum_colluders,
+            minimum_cluster=chosen.minimum_cluster,
+            features=frozenset(chosen.features),
+            query_kinds=frozenset(chosen.query_kinds),
+            maximum_queries=chosen.maximum_queries,
+        )
+
+    # --- One attempt.
+
+    async def _attempt(self, params: RoundParams) -> None:
+        """The one loop of a party: messages, its own vectors and time in, messages out."""
+        number = params.key.round
+        self._round = number
+        released = self._released.get(number)
+        circumstances = Circumstances(self._policy(), self._link, os.urandom, released)
+        machine = PartyRound(self._link.name, circumstances)
+        before = self._totals()
+        notes = RoundNotes()
+        clock = RoundClock(self._settings.time)
+        self._link.post(machine.handle(self._settings.coordinator, Open(params)))
+        for sender, message in self._early.pop(params.key, []):
+            self._link.post(machine.handle(sender, message))
+        training = asyncio.create_task(self._prepare_vectors(machine, params))
+        try:
+            while machine.result is None:
+                self._follow(machine, notes)
+                try:
+                    item = await asyncio.wait_for(self._inbox.get(), max(clock.left, 0.01))
+                except TimeoutError:
+                    self._say("silence", text=f"gave up {machine.waiting_for()}")
+                    self._link.post(machine.expire())
+                    continue
+                clock.progress()
+                self._handle(machine, params.key, item)
+        finally:
+            training.cancel()
+        self._follow(machine, notes)
+        if machine.released is not None:
+            self._released[number] = machine.released
+        for violation in machine.violations:
+            self._say("violation", peer=violation.peer, text=str(violation))
+        match machine.result:
+            case Finished() as finished:
+                await self._finish(finished, notes, before)
+            case Failed(code=code, reason=reason):
+                self._say("failed", text=f"failed: {code}: {reason}")
+
+    def _handle(self, machine: PartyRound, key: AttemptKey, item: Item) -> None:
+        """One item of the inbox; what is left over from an attempt that is over is dropped."""
+        sender, message = item
+        if isinstance(message, Dealt):
+            if isinstance(machine.state, Preparing):
+                self._link.post(machine.deal(message.vectors))
+        elif isinstance(message, Ended):
+            self.ended = message
+            machine.expire()  # The coordinator knows: nobody needs to be told.
+        elif isinstance(message, RoundMessage) and message.key == key:
+            self._link.post(machine.handle(sender, message))
+        elif isinstance(message, RoundMessage) and message.key > key:
+            self._keep_early(sender, message)
+            if isinstance(message, Open):
+                self._inbox.put_nowait(item)
+                machine.expire()  # The coordinator has given this attempt up.
+
+    def _keep_early(self, sender: str, message: RoundMessage) -> None:
+        """Keep what peers sent for an attempt that is not open here yet."""
+        if isinstance(message, Open) or sum(map(len, self._early.values())) >= MOST_EARLY:
+            return
+        self._early.setdefault(message.key, []).append((sender, message))
+
+    async def _prepare_vectors(self, machine: PartyRound, params: RoundParams) -> None:
+        """Train (once a round), quantise, and hand the vectors to the loop."""
+        vectors: Vectors | Abstention
+        if not isinstance(machine.state, Preparing):
+            return
+        try:
+            number = params.key.round
+            if number not in self._trained:
+                self._doing = ("training", 0, 1)
+                self._trained = {number: await self._learner.train(number, self._start, self._told)}
+            vectors = self._quantised(params, self._trained[number])
+        except SecFPPError as error:
+            self._say("trouble", text=f"sits the round out: {error}")
+            vectors = Abstention(f"{error.code}: training did not succeed")
+        self._doing = ("round", 0, 0)
+        self._inbox.put_nowait((self._link.name, Dealt(vectors)))
+
+    def _quantised(self, params: RoundParams, trained: Trained) -> Vectors | Abstention:
+        spec = params.feature_sharing
+        levels, clipped = spec.quantiser.levels(trained.domain_prompt.reshape(-1))
+        self._facts = {**trained.facts, "clipped": float(clipped)}
+        if clipped > MOST_CLIPPED * levels.size:
+            self._say("trouble", text=f"sits the round out: {clipped} of {levels.size} clipped")
+            return Abstention("more than one value in a hundred would be clipped")
+        number, digest = params.key.round, hashlib.sha256(levels.tobytes()).digest()
+        if any(digest == known for dealt, known in self._dealt.items() if dealt != number):
+            return Abstention("the prompt has not been trained since it was last dealt")
+        self._dealt[number] = digest
+        self._records.levels(number, levels)
+        return (levels,)
+
+    def _told(self, done: int, total: int) -> None:
+        self._doing = ("training", done, total)
+
+    # --- After an attempt.
+
+    async def _finish(self, finished: Finished, notes: RoundNotes, before: Totals) -> None:
+        """Keep the cluster's prompt (or the own one), measure, and write the round down."""
+        number = finished.params.key.round
+        trained = self._trained.get(number)
+        if trained is not None:
+            self._start = self._records.prompts(number, trained, finished.mean)
+        accuracy = {} if self._start is None else await self._learner.evaluate(self._start)
+        sent, received = self._totals()
+        traffic = {"sent": sent - before[0], "received": received - before[1]}
+        facts = {**self._facts, **accuracy}
+        self._records.round(finished, notes.seconds(), traffic, facts)
+        told: dict[str, object] = {"seconds": notes.seconds(), "bytes": traffic}
+        if self._settings.policy.share_accuracy:
+            told["accuracy"] = accuracy.get("accuracy")
+        self._to_coordinator(Report(self.run, number, json.dumps(told)))
+        got = "got their mean" if finished.mean is not None else "kept its own prompt"
+        self._say("finished", text=f"is in a cluster of {len(finished.cluster)} and {got}")
+
+    # --- Small things.
+
+    def _follow(self, machine: PartyRound, notes: RoundNotes) -> None:
+        name = type(machine.state).__name__
+        if name not in notes.marks:
+            notes.mark(name)
+            self._say("phase", phase=name.lower(), text=machine.waiting_for())
+
+    def _totals(self) -> Totals:
+        traffic = self._link.traffic().values()
+        return sum(peer.sent for peer in traffic), sum(peer.received for peer in traffic)
+
+    def _to_coordinator(self, message: Message) -> None:
+        self._post([Envelope(self._settings.coordinator, message)])
+
+    def _post(self, envelopes: Iterable[Envelope]) -> None:
+        self._link.post(envelopes)
+
+    def _say(self, event: str, **fields: object) -> None:
+        self._log.record(event, round=self._round, **fields)
+
+    async def _next_command(self) -> Item:
+        """Between rounds: the next message, or the end if the coordinator has fallen silent."""
+        patience = self._settings.time.idle_timeout
+        try:
+            return await asyncio.wait_for(self._inbox.get(), patience)
+        except TimeoutError:
+            raise RoundFailed(
+                f"the coordinator {self._settings.coordinator} has been silent for {patience:g} s",
+                fix="see the coordinator's log; the last good prompts are kept",
+            ) from None
+
+    async def _beat(self) -> None:
+        """Tell the coordinator, a few times per idle timeout, that this party lives and works."""
+        while True:
+            await asyncio.sleep(self._settings.time.idle_timeout / 8)
+            phase, done, total = self._doing
+            self._to_coordinator(Progress(self.run, self._round, phase, done, total))
