@@ -11,7 +11,9 @@ from secfpp.pki import store
 from secfpp.pki.certificates import LEAF_DAYS, Leaf
 from secfpp.pki.names import Role
 
-app = typer.Typer(no_args_is_help=True, help="Make, sign and look at keys and certificates.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Make, sign and look at keys and certificates."
+)
 
 Directory = Annotated[Path, typer.Option("--dir", help="The owner's directory (0700).")]
 

@@ -228,6 +228,18 @@ def client_channel(identity: Identity, address: str, name: str) -> grpc.aio.Chan
     return grpc.aio.secure_channel(address, credentials, options=options)
 
 
+async def serving(identity: Identity, address: str, name: str, timeout: float = 5.0) -> bool:
+    """Whether the daemon `name` at `address` says it serves; PeersMissing if it does not answer."""
+    async with client_channel(identity, address, name) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout)
+        except grpc.aio.AioRpcError:
+            cause = await diagnose(identity, address, name)
+            raise PeersMissing(f"{name} at {address} does not answer: {cause}") from None
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
 def as_is(message: bytes) -> bytes:
     """What crosses gRPC is bytes already: the codec is a layer of its own."""
     return message

@@ -1,0 +1,5 @@
+"""`python -m secfpp`."""
+
+from secfpp.cli import main
+
+main()

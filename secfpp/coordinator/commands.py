@@ -1,0 +1,33 @@
+"""`secfpp coordinator`: the coordinator's daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secfpp.coordinator.daemon import CoordinatorDaemon
+from secfpp.journal.logs import configure
+from secfpp.journal.output import Data, Format, speaking
+from secfpp.settings.files import CoordinatorSettings
+from secfpp.settings.loading import load
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def coordinator(
+    config: Annotated[Path, typer.Option(help="coordinator.toml")],
+) -> None:
+    """Run the coordinator until it is told to end (or for one run, with `once`)."""
+    configure("coordinator")
+    speaking(Format.HUMAN, lambda: _serve(load(CoordinatorSettings, config)))
+
+
+def _serve(settings: CoordinatorSettings) -> Data:
+    async def serve() -> bool:
+        return await CoordinatorDaemon(settings).serve()
+
+    return {"passed": asyncio.run(serve())}

@@ -1,0 +1,178 @@
+"""Starts a coordinator and parties as processes over mutual TLS on loopback, and ends them.
+
+Everything goes the way it goes by hand: keys by the steps of `secfpp pki`, configuration files,
+`secfpp coordinator --config` and `secfpp party --config`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secfpp.errors import PeersMissing
+from secfpp.journal.files import private_directory
+from secfpp.pki.names import Role
+from secfpp.pki.store import throwaway_federation
+
+COORDINATOR = "coordinator"
+OPERATOR = "operator"
+
+TIME = """
+[time]
+connect_wait = {connect_wait}
+idle_timeout = {idle_timeout}
+round_deadline = {round_deadline}
+"""
+
+Toml = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The three knobs for all daemons of a launch, in seconds."""
+
+    connect_wait: float = 120
+    idle_timeout: float = 30
+    round_deadline: float = 600
+
+
+@dataclass
+class Federation:
+    """A launched federation below `home`; `sections` are each party's own TOML tables."""
+
+    home: Path
+    sections: Mapping[str, Toml]
+    waits: Waits = field(default_factory=Waits)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The parties in roster order."""
+        return tuple(self.sections)
+
+    @property
+    def operator_tls(self) -> Path:
+        """Where the operator's key lies."""
+        return self.home / "pki" / OPERATOR
+
+    @property
+    def operator_address(self) -> str:
+        """Where the coordinator listens for operators."""
+        return f"127.0.0.1:{self.ports[OPERATOR]}"
+
+    def log_of(self, name: str) -> Path:
+        """The log of one process."""
+        return self.home / f"{name}.log"
+
+    def start(self) -> None:
+        """Make keys and files, and start every process."""
+        private_directory(self.home)
+        roles = {COORDINATOR: Role.COORDINATOR, OPERATOR: Role.OPERATOR}
+        throwaway_federation(
+            self.home / "pki", {**roles, **dict.fromkeys(self.parties, Role.PARTY)}
+        )
+        self.ports = free_ports((COORDINATOR, OPERATOR, *self.parties))
+        self._write_coordinator()
+        for name in self.parties:
+            self._write_party(name)
+        for name in (COORDINATOR, *self.parties):
+            self.launch(name)
+
+    def launch(self, name: str) -> None:
+        """Start one process (again)."""
+        verb = "coordinator" if name == COORDINATOR else "party"
+        command = [sys.executable, "-m", "secfpp", verb, "--config", self._config(name)]
+        with open(self.log_of(name), "ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+            )
+
+    def wait(self, timeout: float) -> dict[str, int]:
+        """The exit codes, once every process has ended; PeersMissing names who has not."""
+        deadline = time.monotonic() + timeout
+        codes = {}
+        for name, process in self.processes.items():
+            try:
+                codes[name] = process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise PeersMissing(
+                    f"{name} has not ended {timeout:.0f} s after the run",
+                    fix=f"its last words are in {self.log_of(name)}",
+                ) from None
+        return codes
+
+    def stop(self) -> None:
+        """End whatever still runs: asked first, then made to."""
+        running = [process for process in self.processes.values() if process.poll() is None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + 5
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _config(self, name: str) -> str:
+        return str(self.home / f"{name}.toml")
+
+    def _write_coordinator(self) -> None:
+        lines = [
+            f'listen = "127.0.0.1:{self.ports[COORDINATOR]}"',
+            f'operator_listen = "{self.operator_address}"',
+            f'state_dir = "{self.home / COORDINATOR}"',
+            "once = true",
+            f'[tls]\ndirectory = "{self.home / "pki" / COORDINATOR}"',
+            "[parties]",
+            *(f'{name} = "127.0.0.1:{self.ports[name]}"' for name in self.parties),
+            TIME.format(**vars(self.waits)),
+        ]
+        Path(self._config(COORDINATOR)).write_text("\n".join(lines), "utf-8")
+
+    def _write_party(self, name: str) -> None:
+        lines = [
+            f'listen = "127.0.0.1:{self.ports[name]}"',
+            f'coordinator_address = "127.0.0.1:{self.ports[COORDINATOR]}"',
+            f'state_dir = "{self.home / name}"',
+            "once = true",
+            f'[tls]\ndirectory = "{self.home / "pki" / name}"',
+            TIME.format(**vars(self.waits)),
+        ]
+        for section, values in self.sections[name].items():
+            lines.append(f"[{section}]")
+            lines += [f"{key} = {_literal(value)}" for key, value in values.items()]
+        Path(self._config(name)).write_text("\n".join(lines), "utf-8")
+
+
+def free_ports(names: Sequence[str]) -> dict[str, int]:
+    """A free loopback port for each name: all are held open until all are chosen."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    ports = {name: held.getsockname()[1] for name, held in zip(names, sockets, strict=True)}
+    for held in sockets:
+        held.close()
+    return ports
+
+
+def _literal(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case list() | tuple():
+            return f"[{', '.join(_literal(item) for item in value)}]"
+        case _:
+            text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{text}"'

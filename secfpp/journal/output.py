@@ -1,0 +1,86 @@
+"""How commands speak: machines read one JSON object on stdout, people read stderr.
+
+Every command runs inside `speaking`, which turns errors into the envelope and the exit code of
+docs/operations.md: 0 done, 1 not reached, 2 usage, 3 peers missing, 4 refused, 5 internal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from secfpp.errors import SecFPPError
+
+Data = Mapping[str, object]
+
+
+class Format(Enum):
+    """What a command prints on stdout."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for people; without a terminal it is as wide as it needs to be."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(stderr=True, width=160)
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for index, name in enumerate(header):
+        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def speaking(output: Format, command: Callable[[], Data]) -> None:
+    """Run a command and print its data; an error ends the process with its own exit code.
+
+    A command that ran but did not reach its goal returns data with `"passed": False`: exit 1.
+    """
+    try:
+        data = command()
+    except SecFPPError as error:
+        _fail(output, error)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(1) from None
+    passed = data.get("passed", True) is not False
+    if output is Format.JSON:
+        status = "ok" if passed else "error"
+        _print({"schema_version": 1, "status": status, "data": dict(data), "error": None})
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _fail(output: Format, error: SecFPPError) -> None:
+    say(f"error {error.code}: {error}")
+    if error.fix:
+        say(f"what to do: {error.fix}")
+    if output is Format.JSON:
+        what = {
+            "code": error.code,
+            "whose": error.whose,
+            "message": str(error),
+            "fix": error.fix,
+        }
+        _print({"schema_version": 1, "status": "error", "data": None, "error": what})
+
+
+def _print(envelope: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(envelope, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

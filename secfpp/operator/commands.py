@@ -1,0 +1,101 @@
+"""`secfpp run`, `status` and `stop`: an operator's verbs against a coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secfpp.journal.output import Data, Format, say, show_table, speaking
+from secfpp.operator.client import Operator
+from secfpp.pki.store import Identity
+from secfpp.settings.files import JobSettings
+from secfpp.settings.loading import load
+from secfpp.transport.operator_api import OperatorClient
+
+Tls = Annotated[
+    Path, typer.Option("--tls", envvar="SECFPP_OPERATOR_TLS", help="Your pki directory.")
+]
+Address = Annotated[str, typer.Option("--address", envvar="SECFPP_OPERATOR_ADDRESS")]
+Name = Annotated[str, typer.Option("--coordinator", help="The coordinator's name.")]
+Output = Annotated[Format, typer.Option("--format", help="What stdout carries.")]
+
+ADDRESS = "127.0.0.1:7751"
+
+run_app = typer.Typer(add_completion=False)
+status_app = typer.Typer(add_completion=False)
+stop_app = typer.Typer(add_completion=False)
+
+
+@run_app.command()
+def run(
+    job: Annotated[Path, typer.Argument(help="job.toml")],
+    tls: Tls,
+    address: Address = ADDRESS,
+    coordinator: Name = "coordinator",
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until the run ends.")] = False,
+    output: Output = Format.HUMAN,
+) -> None:
+    """Submit a job; with --follow, say what happens until it ends."""
+
+    async def submit(operator: Operator) -> Data:
+        name = await operator.submit(load(JobSettings, job))
+        say(f"submitted as {name}")
+        if follow:
+            async for event in operator.follow(name):
+                say(event.sentence())
+        return {"run": name}
+
+    speaking(output, lambda: _with(tls, address, coordinator, submit))
+
+
+@status_app.command()
+def status(
+    tls: Tls,
+    address: Address = ADDRESS,
+    coordinator: Name = "coordinator",
+    output: Output = Format.HUMAN,
+) -> None:
+    """List the runs the coordinator knows, with the last thing each has said."""
+
+    async def ask(operator: Operator) -> Data:
+        runs = await operator.status()
+        rows = [[known["run"], known["outcome"], known["last"]] for known in runs]
+        show_table("Runs", ("run", "outcome", "last event"), rows)
+        return {"runs": runs}
+
+    speaking(output, lambda: _with(tls, address, coordinator, ask))
+
+
+@stop_app.command()
+def stop(
+    name: Annotated[str, typer.Argument(metavar="RUN")],
+    tls: Tls,
+    address: Address = ADDRESS,
+    coordinator: Name = "coordinator",
+    output: Output = Format.HUMAN,
+) -> None:
+    """End a run; the parties keep their last good prompts."""
+
+    async def ask(operator: Operator) -> Data:
+        await operator.stop(name)
+        say(f"{name} was told to stop")
+        return {"run": name}
+
+    speaking(output, lambda: _with(tls, address, coordinator, ask))
+
+
+def _with(
+    tls: Path, address: str, coordinator: str, verb: Callable[[Operator], Awaitable[Data]]
+) -> Data:
+    async def connected() -> Data:
+        operator = Operator(OperatorClient(Identity.load(tls), address, coordinator))
+        try:
+            return await verb(operator)
+        finally:
+            await operator.close()
+
+    return asyncio.run(connected())

@@ -1,0 +1,33 @@
+"""`secfpp party`: a party's daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secfpp.journal.logs import configure
+from secfpp.journal.output import Data, Format, speaking
+from secfpp.party.daemon import PartyDaemon
+from secfpp.settings.files import PartySettings
+from secfpp.settings.loading import load
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def party(
+    config: Annotated[Path, typer.Option(help="party.toml")],
+) -> None:
+    """Run a party until it is told to end (or for one run, with `once`)."""
+    configure("party")
+    speaking(Format.HUMAN, lambda: _serve(load(PartySettings, config)))
+
+
+def _serve(settings: PartySettings) -> Data:
+    async def serve() -> bool:
+        return await PartyDaemon(settings).serve()
+
+    return {"passed": asyncio.run(serve())}
