@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.plain import run_plain
-from secfpp.cluster.queries import Assignment, Task
+from secfpp.cluster.queries import Assignment, Query, Task
 
 Entry = Mapping[str, object]
 
@@ -90,7 +90,7 @@ def _round(entry: Entry, party_runs: Mapping[str, Path]) -> Verification:
 
 def _oracle(
     entry: Entry, dealers: tuple[str, ...], levels: Mapping[str, NDArray[np.int64]]
-) -> tuple[Assignment, tuple[tuple[object, int], ...]]:
+) -> tuple[Assignment, tuple[tuple[Query, int], ...]]:
     clustering = _table(entry["clustering"])
     before = clustering["previous"]
     previous = None if before is None else Assignment(before)

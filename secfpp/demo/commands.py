@@ -1,0 +1,47 @@
+"""`secfpp demo`: run it, watch it, and read what was learnt by whom."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secfpp.demo.run import run_demo
+from secfpp.demo.scenario import Training, scenario
+from secfpp.demo.tables import show
+from secfpp.journal.events import Event
+from secfpp.journal.output import Data, Format, say, speaking
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    parties: Annotated[int, typer.Option(help="8, 12 or 16: four for each domain.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, max=50)] = 3,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    training: Annotated[Training, typer.Option(help="Prompts, or vectors.")] = Training.CLIP,
+    out: Annotated[Path | None, typer.Option(help="Keep all files here.")] = None,
+    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+) -> None:
+    """Start a federation of processes here, let it learn, and prove that the result is right."""
+
+    def run() -> Data:
+        started = time.monotonic()
+        home = (out or Path(tempfile.mkdtemp(prefix="secfpp-demo-"))).absolute()
+        say(f"{parties} parties and a coordinator over mutual TLS 1.3; all files in {home}")
+        cast = scenario(training, parties=parties, rounds=rounds, seed=seed, home=home)
+
+        def told(event: Event) -> None:
+            if event.event not in ("report", "phase"):
+                say(f"{time.monotonic() - started:6.1f} s  {event.sentence()}")
+
+        data = run_demo(cast, home, told)
+        show(data)
+        say(f"done in {time.monotonic() - started:.0f} s")
+        return data
+
+    speaking(output, run)

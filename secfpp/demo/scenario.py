@@ -1,0 +1,86 @@
+"""Who takes part in the demo: which party holds which data, and the job they run.
+
+8 parties are 2 domains of 4, 12 are 3 of 4; parties of one domain hold different photographs. The
+job names no number of clusters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from secfpp.errors import ConfigError
+from secfpp.journal.files import private_directory
+from secfpp.settings.files import JobSettings, TrainingJob
+
+PARTIES_A_DOMAIN = 4
+DOMAINS = ("pencil", "night", "cartoon", "photograph")
+VECTOR_DIM = 1024
+
+
+class Training(Enum):
+    """What the demo's parties share: tuned prompts, or planted vectors (fast, without torch)."""
+
+    CLIP = "clip"
+    VECTORS = "vectors"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The cast of a demo: each party's domain and TOML sections, and the job."""
+
+    job: JobSettings
+    domains: dict[str, str]
+    sections: dict[str, dict[str, dict[str, object]]]
+
+
+def scenario(training: Training, *, parties: int, rounds: int, seed: int, home: Path) -> Scenario:
+    """The demo for so many parties, a multiple of 4 from 8 to 16; ConfigError otherwise."""
+    count = parties // PARTIES_A_DOMAIN
+    if parties % PARTIES_A_DOMAIN or not 2 <= count <= len(DOMAINS):
+        raise ConfigError(
+            f"the demo has 4 parties in each of 2 to {len(DOMAINS)} domains, not {parties} parties",
+            fix="use --parties 8, 12 or 16",
+        )
+    names = tuple(f"party-{index + 1}" for index in range(parties))
+    domains = {name: DOMAINS[index % count] for index, name in enumerate(names)}
+    parts = {name: index // count for index, name in enumerate(names)}
+    if training is Training.VECTORS:
+        job = JobSettings(
+            name="demo",
+            rounds=rounds,
+            seed=seed,
+            training=TrainingJob(kind="vectors", dim=VECTOR_DIM),
+        )
+        paths = _planted(domains, rounds, seed, home)
+        return Scenario(job, domains, {n: {"vectors": {"path": str(paths[n])}} for n in names})
+    job = JobSettings(name="demo", rounds=rounds, seed=seed)
+    sections: dict[str, dict[str, dict[str, object]]] = {
+        name: {
+            "data": {
+                "kind": "embedded",
+                "domain": domains[name],
+                "part": [parts[name], PARTIES_A_DOMAIN],
+            },
+        }
+        for name in names
+    }
+    return Scenario(job, domains, sections)
+
+
+def _planted(domains: dict[str, str], rounds: int, seed: int, home: Path) -> dict[str, Path]:
+    """Vectors (rounds, dim) around one centre a domain: test data, seeded, nothing secret."""
+    rng = np.random.default_rng(seed)
+    centres = {
+        domain: rng.normal(size=VECTOR_DIM) * 0.2 for domain in dict.fromkeys(domains.values())
+    }
+    directory = private_directory(home / "vectors")
+    paths = {}
+    for name, domain in domains.items():
+        noise = rng.normal(size=(rounds, VECTOR_DIM)) * 0.1
+        paths[name] = directory / f"{name}.npy"
+        np.save(paths[name], (centres[domain] + noise).astype(np.float32))
+    return paths
