@@ -1,0 +1,43 @@
+# Everything needs python3 (3.11 or newer), make and the package registry, and sets itself up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check clean
+
+help:
+	@echo "make demo      a whole federation on this machine, verified"
+	@echo "make test      all tests"
+	@echo "make check     formatting, types, import contracts, generated code"
+	@echo "make install   the virtual environment in $(VENV)"
+
+install: $(STAMP)
+	@echo "install: done, in $(VENV)"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "SecFPP needs Python 3.11 or newer; try make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+		"torch==$$(sed -n 's/^torch==//p' constraints.txt)" -e '.[train,dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/secfpp demo && echo "demo: passed"
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -q -n 2 && echo "test: passed"
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate_wire.py --check
+	@echo "check: passed"
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
