@@ -2,7 +2,8 @@
 
 It takes one batch and discloses all pairwise distances. Average linkage: the two clusters with the
 smallest mean squared distance between their members are joined first (Sokal & Michener, 1958). The
-silhouette (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7) is taken on squared distances.
+silhouette (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7) is taken on squared distances; a party
+alone counts 0 in it, so everyone alone is never the answer, one cluster is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Final
 
-from secfpp.cluster.objective import everyone_alone
 from secfpp.cluster.queries import Assignment, Dialogue, Known, Query, Task
 from secfpp.errors import ConfigError
 
@@ -50,9 +50,6 @@ def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
     best = max(reversed(candidates), key=lambda partition: silhouette(partition, pairs))
     if silhouette(best, pairs) < LEAST_SILHOUETTE:
         return whole
-    distances = [pairs[a, b] for a, b in combinations(parties, 2)]
-    if len(best) == len(parties) - 1 and len(distances) > 1 and everyone_alone(distances):
-        return tuple((party,) for party in parties)
     return best
 
 

@@ -53,11 +53,13 @@ class Assignment:
 class Task:
     """What a clusterer is to do: partition `parties` (roster order) with at most `budget` queries.
 
-    `previous` is the last round's assignment, of whoever took part then, or None.
+    `dim` is the dimension of their vectors, which is public; `previous` the last round's
+    assignment, of whoever took part then, or None.
     """
 
     parties: tuple[str, ...]
     budget: int
+    dim: int
     previous: Assignment | None = None
 
 

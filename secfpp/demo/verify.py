@@ -94,9 +94,10 @@ def _oracle(
     clustering = _table(entry["clustering"])
     before = clustering["previous"]
     previous = None if before is None else Assignment(before)
-    budget = _table(entry["parameters"])["query_budget"]
+    parameters = _table(entry["parameters"])
+    budget, dim = parameters["query_budget"], parameters["sharings"][0]["dim"]
     method = ClusteringMethod(clustering["method"])
-    return run_plain(method.clusterer, Task(dealers, budget, previous), levels)
+    return run_plain(method.clusterer, Task(dealers, budget, dim, previous), levels)
 
 
 def _means(

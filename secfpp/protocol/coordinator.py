@@ -262,8 +262,12 @@ class CoordinatorRound:
             view = agree(self.params, state.readies)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
-        previous = self.previous
-        task = Task(parties=view.dealers, budget=self.params.query_budget, previous=previous)
+        task = Task(
+            view.dealers,
+            self.params.query_budget,
+            self.params.feature_sharing.dim,
+            self.previous,
+        )
         asked = self.clusterer(task)
         return self._advance(Asking(view, asked, {}, ()), None)
 
