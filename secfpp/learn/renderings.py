@@ -130,15 +130,19 @@ def _luminance(images: Floats) -> Floats:
     Plain sums and not a matrix product, whose last bit depends on the machine.
     """
     red, green, blue = images[..., 0], images[..., 1], images[..., 2]
-    luminance: Floats = np.float32(0.299) * red + np.float32(0.587) * green
-    return luminance + np.float32(0.114) * blue
+    luminance: Floats = np.float32(0.299) * red
+    luminance += np.float32(0.587) * green
+    luminance += np.float32(0.114) * blue
+    return luminance
 
 
 def _smooth(images: Floats) -> Floats:
     """Average each pixel with its neighbours, weights 1 2 1 both ways, edges repeated."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
-    return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
+    rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    both = rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
+    smooth: Floats = both * np.float32(1 / 16)
+    return smooth
 
 
 def _edges(images: Floats) -> Floats:
@@ -148,8 +152,9 @@ def _edges(images: Floats) -> Floats:
     down = grey[:, 2:] - grey[:, :-2]
     horizontal = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
     vertical = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
-    return np.sqrt(horizontal * horizontal + vertical * vertical)
+    magnitude: Floats = np.sqrt(horizontal * horizontal + vertical * vertical)
+    return magnitude
 
 
-def _rounded(values: Floats) -> Images:
+def _rounded(values: Floats | NDArray[np.float64]) -> Images:
     return np.clip(np.rint(values), 0.0, 255.0).astype(np.uint8)
