@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 import numpy as np
@@ -24,6 +24,9 @@ from secfpp.learn.text_tower import SharedTower, TextModel
 
 GEOMETRY_VERSION = "1"
 IMAGES_A_BATCH = 128
+
+Done = Callable[[int, int], None]
+"""Called with the number of images that are done, and of all."""
 
 
 class TextModule(Protocol):
@@ -103,7 +106,9 @@ class Clip:
             features = SharedTower(self.text, self.suffixes(classes), len(context))(context)
             return F.normalize(features, dim=-1)
 
-    def image_features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def image_features(
+        self, images: NDArray[np.uint8], done: Done = lambda count, of: None
+    ) -> NDArray[np.float32]:
         """Normalised features float32 (N, features) of uint8 images (N, size, size, 3)."""
         side = self.preprocessing.size
         if not len(images) or images.dtype != np.uint8 or images.shape[1:] != (side, side, 3):
@@ -117,6 +122,7 @@ class Clip:
             with torch.no_grad():
                 features: Tensor = self.model.get_submodule("visual")(pixels)
             parts.append(F.normalize(features.float(), dim=-1).cpu().numpy())
+            done(first + len(batch), len(images))
         return np.concatenate(parts)
 
     @property

@@ -13,12 +13,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from secfpp.errors import ConfigError
-from secfpp.learn.clip import Clip
+from secfpp.learn.clip import Clip, Done
 from secfpp.learn.data import pixels_digest
 from secfpp.learn.images import ImageSet
 
 
-def cached_features(clip: Clip, images: ImageSet, cache: Path) -> NDArray[np.float32]:
+def cached_features(
+    clip: Clip, images: ImageSet, cache: Path, done: Done = lambda count, of: None
+) -> NDArray[np.float32]:
     """The normalised features (N, features) of `images`, from `cache` where they are there.
 
     A file's name holds the digest of weights, preprocessing and pixels, so it is never stale; an
@@ -28,7 +30,7 @@ def cached_features(clip: Clip, images: ImageSet, cache: Path) -> NDArray[np.flo
     known = _read(path, len(images))
     if known is not None:
         return known
-    features = clip.image_features(images.images)
+    features = clip.image_features(images.images, done)
     _write(path, save({"features": features}))
     return features
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,8 +19,13 @@ from secfpp.learn.settings import Optimiser, TrainingSettings
 from secfpp.learn.text_tower import SharedTower
 from secfpp.learn.trouble import TrainingTrouble
 
-Progress = Callable[[int, float], None]
-"""Called after each step with its number, from 1 on, and its loss."""
+
+class Progress(Protocol):
+    """Called after each step with its number, from 1 on, the number of steps, and its loss."""
+
+    def __call__(self, step: int, steps: int, loss: float | None) -> None:
+        """Hear of one step; there is no loss while images are being read."""
+        ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +71,7 @@ def train(
     settings: TrainingSettings,
     *,
     seed: int,
-    progress: Progress = lambda step, loss: None,
+    progress: Progress = lambda step, steps, loss: None,
 ) -> list[float]:
     """Tune `prompt` in place and return the loss of every step.
 
@@ -89,7 +95,7 @@ def train(
                 raise _not_a_number(step)
             optimiser.step()
             losses.append(loss.item())
-            progress(step, losses[-1])
+            progress(step, settings.steps, losses[-1])
     if not bool(torch.isfinite(prompt.context).all()):
         raise _not_a_number(settings.steps)
     return losses
