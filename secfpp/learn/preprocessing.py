@@ -62,11 +62,12 @@ class Preprocessing:
     def fit(self, picture: Image.Image) -> NDArray[np.uint8]:
         """A picture as uint8 (size, size, 3)."""
         picture = picture.convert("RGB")
-        scale = self.size / min(picture.size)
-        if scale != 1:
-            width, height = (max(self.size, round(side * scale)) for side in picture.size)
+        shorter = min(picture.size)
+        if shorter != self.size:
+            # Rounded as open_clip's own transform does it: the longer side down, the cut half even.
+            width, height = (self.size * side // shorter for side in picture.size)
             picture = picture.resize((width, height), FILTERS[self.interpolation])
-        left, top = ((side - self.size) // 2 for side in picture.size)
+        left, top = (round((side - self.size) / 2) for side in picture.size)
         box = (left, top, left + self.size, top + self.size)
         return np.asarray(picture.crop(box), dtype=np.uint8)
 
