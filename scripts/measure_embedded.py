@@ -1,0 +1,261 @@
+"""Measure the embedded CLIP and photographs: zero-shot, tuned prompts, and their clusters.
+
+Writes one JSON file; docs/embedded-default.md explains the figures. About five minutes on one core:
+
+    python scripts/measure_embedded.py --out benchmarks/results/embedded-default.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import subprocess
+import time
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from embedded_trials import Embedded, Recipe, party_rows, tune
+from numpy.typing import NDArray
+from torch import Tensor
+
+from secfpp.cluster.adaptive import adaptive_k_means
+from secfpp.cluster.one_shot import one_shot
+from secfpp.cluster.plain import adjusted_rand_index, run_plain
+from secfpp.cluster.queries import Task
+from secfpp.learn.embedded import embedded_train_test, rendered, tiny_clip_directory
+from secfpp.learn.images import ImageSet
+from secfpp.learn.renderings import Domain
+
+DOMAINS = [str(domain) for domain in Domain]
+BASELINE = "a photo of a"
+START = "here we can see a photo of a"
+TEMPLATES = [
+    BASELINE,
+    "a photograph of a",
+    "a pencil drawing of a",
+    "a pencil sketch of a",
+    "an outline drawing of a",
+    "a cartoon of a",
+    "a flat cartoon of a",
+    "a dark photo of a",
+    "a night photo of a",
+    "a noisy dark photo of a",
+    START,
+]
+RECIPE = Recipe(steps=60, rate=0.05, class_rate=0.005)
+FRACTION_BITS = 16
+ROUNDS = 3
+PARTIES_PER_DOMAIN = 4
+FEDERATIONS = [["photograph", "pencil"], ["pencil", "cartoon", "night"]]
+PAIRED_SEEDS, CLUSTER_SEEDS = range(3), range(5)
+SHARE = 0.75
+"""Of the training photographs, how many a seed draws for tuning one prompt."""
+
+Hits = NDArray[np.float64]
+
+
+class Photographs:
+    """The ten classes in every domain: cached features of training and held-out photographs."""
+
+    def __init__(self) -> None:
+        train, test = embedded_train_test()
+        self.clip = Embedded(tiny_clip_directory(), train.classes)
+        self.train_labels, self.test_labels = train.labels, torch.from_numpy(test.labels)
+        self.train = {d: self._features(rendered(train, d, seed=0)) for d in DOMAINS}
+        self.test = {d: self._features(rendered(test, d, seed=1)) for d in DOMAINS}
+        self.start = self.clip.context(START)
+        self.nothing = torch.zeros_like(self.start)
+
+    def _features(self, images: ImageSet) -> Tensor:
+        return self.clip.image_features(images)
+
+    def hits(self, context: Tensor, domain: str) -> Hits:
+        return self.clip.hits(context, self.test[domain], self.test_labels)
+
+    def rows(self, domain: str, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return self.train[domain][rows], torch.from_numpy(self.train_labels[rows])
+
+
+def interval(differences: Hits) -> dict[str, float]:
+    """Mean of paired differences in points, with a normal 95 % interval over images."""
+    points = 100 * differences
+    half = 1.96 * points.std(ddof=1) / np.sqrt(len(points))
+    return {
+        "mean": round(points.mean(), 2),
+        "low": round(points.mean() - half, 2),
+        "high": round(points.mean() + half, 2),
+    }
+
+
+def tuned_prompts(task: Photographs, domains: list[str]) -> Hits:
+    """Held-out hits (domain of test, image) of one prompt tuned on `domains`, mean over seeds."""
+    total = np.zeros((len(DOMAINS), len(task.test_labels)))
+    for seed in PAIRED_SEEDS:
+        generator = np.random.default_rng(seed)
+        count = len(task.train_labels)
+        rows = generator.permutation(count)[: int(SHARE * count)]
+        parts = [task.rows(domain, rows) for domain in domains]
+        data = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        domain, own, _ = tune(task.clip, (task.start, task.nothing), data, RECIPE, seed=seed)
+        total += [task.hits(domain + own, name) for name in DOMAINS]
+    return total / len(PAIRED_SEEDS)
+
+
+def accuracy_figures(task: Photographs) -> dict[str, object]:
+    """Zero-shot, right, wrong and pooled prompts in every domain, paired."""
+    zero = {t: [task.hits(task.clip.context(t), d) for d in DOMAINS] for t in TEMPLATES}
+    by_domain = {name: tuned_prompts(task, [name]) for name in DOMAINS}
+    pooled = tuned_prompts(task, DOMAINS)
+    figures: dict[str, object] = {}
+    for index, name in enumerate(DOMAINS):
+        right = by_domain[name][index]
+        best = max(TEMPLATES, key=lambda text: zero[text][index].mean())
+        figures[name] = {
+            "zero_shot": {text: percent(zero[text][index]) for text in TEMPLATES},
+            "best_template": best,
+            "tuned_in": {other: percent(by_domain[other][index]) for other in DOMAINS},
+            "pooled": percent(pooled[index]),
+            "right_minus_zero_shot": interval(right - zero[BASELINE][index]),
+            "right_minus_best_template": interval(right - zero[best][index]),
+            "right_minus_pooled": interval(right - pooled[index]),
+            "right_minus_wrong": {
+                other: interval(right - by_domain[other][index])
+                for other in DOMAINS
+                if other != name
+            },
+        }
+    return figures
+
+
+def percent(hits: Hits) -> float:
+    return round(100 * float(hits.mean()), 2)
+
+
+def federation(task: Photographs, domains: list[str], seed: int) -> dict[str, object]:
+    """Rounds of tuning, clustering on plain levels, and averaging in each found cluster."""
+    parties = shuffled_parties(domains, seed)
+    rows = {
+        domain: party_rows(task.train_labels, PARTIES_PER_DOMAIN, seed=10 * seed + index)
+        for index, domain in enumerate(domains)
+    }
+    names = tuple(f"party-{index:02d}" for index in range(len(parties)))
+    true = {name: domains.index(party[0]) for name, party in zip(names, parties, strict=True)}
+    shared, own = (dict.fromkeys(names, part) for part in (task.start, task.nothing))
+    previous, found = None, []
+    for number in range(ROUNDS):
+        begin = time.perf_counter()
+        for index, (name, (domain, place)) in enumerate(zip(names, parties, strict=True)):
+            data = task.rows(domain, rows[domain][place])
+            start = shared[name], own[name]
+            shared[name], own[name], _ = tune(
+                task.clip, start, data, RECIPE, seed=1000 * seed + 100 * number + index
+            )
+        seconds = (time.perf_counter() - begin) / len(names)
+        levels = {
+            name: np.rint(prompt.flatten().double().numpy() * 2**FRACTION_BITS).astype(np.int64)
+            for name, prompt in shared.items()
+        }
+        budget = 3 * len(names) * max(len(domains), 4)
+        assignment, questions = run_plain(adaptive_k_means, Task(names, budget, previous), levels)
+        single, _ = run_plain(one_shot, Task(names, len(names) ** 2), levels)
+        found.append(
+            {
+                "adjusted_rand_index": adjusted_rand_index(assignment.labels, true),
+                "one_shot_adjusted_rand_index": adjusted_rand_index(single.labels, true),
+                "distances_asked": len(questions),
+                "largest_value": max(float(prompt.abs().max()) for prompt in shared.values()),
+                "seconds_per_party": round(seconds, 3),
+                **spread(shared, true),
+            }
+        )
+        shared = {
+            member: torch.stack([shared[other] for other in cluster]).mean(0)
+            for cluster in assignment.clusters
+            for member in cluster
+        }
+        previous = assignment
+    accuracy = {
+        domain: round(
+            float(
+                np.mean(
+                    [
+                        percent(task.hits(shared[name] + own[name], domain))
+                        for name, party in zip(names, parties, strict=True)
+                        if party[0] == domain
+                    ]
+                )
+            ),
+            2,
+        )
+        for domain in domains
+    }
+    return {"domains": domains, "seed": seed, "rounds": found, "accuracy": accuracy}
+
+
+def shuffled_parties(domains: list[str], seed: int) -> list[tuple[str, int]]:
+    """(domain, place in it) of each party, in an order that tells nothing."""
+    parties = [(domain, place) for domain in domains for place in range(PARTIES_PER_DOMAIN)]
+    order = np.random.default_rng(seed).permutation(len(parties))
+    return [parties[index] for index in order]
+
+
+def spread(prompts: dict[str, Tensor], true: dict[str, int]) -> dict[str, float]:
+    """Squared distances within and between true domains: means, their ratio, and the gap."""
+    names = list(prompts)
+    pairs = [(a, b) for index, a in enumerate(names) for b in names[:index]]
+    squared = {pair: float((prompts[pair[0]] - prompts[pair[1]]).square().sum()) for pair in pairs}
+    within = [squared[a, b] for a, b in pairs if true[a] == true[b]]
+    between = [squared[a, b] for a, b in pairs if true[a] != true[b]]
+    return {
+        "within": round(float(np.mean(within)), 5),
+        "between": round(float(np.mean(between)), 5),
+        "ratio": round(float(np.mean(between) / np.mean(within)), 2),
+        "closest_between_over_farthest_within": round(min(between) / max(within), 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    begin = time.monotonic()
+    task = Photographs()
+    weights = (tiny_clip_directory() / "weights.safetensors").read_bytes()
+    report = {
+        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
+        "torch": torch.__version__,
+        "commit": subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - the git of whoever measures.
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip(),
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "recipe": asdict(RECIPE),
+        "start": START,
+        "tokens": len(task.start),
+        "held_out_per_domain": len(task.test_labels),
+        "paired_seeds": list(PAIRED_SEEDS),
+        "accuracy": accuracy_figures(task),
+        "federations": list(
+            chain.from_iterable(
+                [federation(task, domains, seed) for seed in CLUSTER_SEEDS]
+                for domains in FEDERATIONS
+            )
+        ),
+        "seconds": 0.0,
+    }
+    report["seconds"] = round(time.monotonic() - begin, 1)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"wrote {options.out} after {report['seconds']} s")
+
+
+if __name__ == "__main__":
+    main()
