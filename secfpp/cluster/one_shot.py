@@ -2,8 +2,8 @@
 
 It takes one batch and discloses all pairwise distances. Average linkage: the two clusters with the
 smallest mean squared distance between their members are joined first (Sokal & Michener, 1958). The
-silhouette (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7) is taken on squared distances; a party
-alone counts 0 in it, so everyone alone is never the answer, one cluster is.
+silhouette (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7) is taken on squared distances. A
+party alone counts 0 in it, so everyone alone is never the answer; one cluster is.
 """
 
 from __future__ import annotations

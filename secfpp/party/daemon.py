@@ -8,6 +8,7 @@ import signal
 import structlog
 
 from secfpp.errors import PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.party.clip_learner import ClipLearner
 from secfpp.party.learner import Learner, VectorLearner
 from secfpp.party.session import PartySession
 from secfpp.pki.names import Role
@@ -97,8 +98,6 @@ class PartyDaemon:
     def _learner(self, job: JobSettings) -> Learner:
         if job.training.kind == "vectors":
             return VectorLearner(job, self._settings)
-        from secfpp.party.clip_learner import ClipLearner
-
         return ClipLearner(job, self._settings)
 
     def _concluded(self, conducting: asyncio.Task[None]) -> bool:

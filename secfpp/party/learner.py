@@ -32,7 +32,7 @@ class Trained:
 class Learner(Protocol):
     """A source of prompts for the rounds of one run."""
 
-    async def prepare(self) -> dict[str, str]:
+    async def prepare(self, told: OnProgress) -> dict[str, str]:
         """Make ready; what all parties must have alike, `dim` (tokens · width) among it."""
 
     async def train(self, round_number: int, start: Prompt | None, told: OnProgress) -> Trained:
@@ -56,7 +56,7 @@ class VectorLearner:
         self._path = settings.vectors.path
         self._rows: NDArray[np.float32] | None = None
 
-    async def prepare(self) -> dict[str, str]:
+    async def prepare(self, told: OnProgress) -> dict[str, str]:
         """Read the file; ConfigError where it has another shape than (rounds, dim)."""
         wanted = (self._job.rounds, self._job.training.dim)
         if self._path is None:

@@ -117,7 +117,7 @@ class PartySession:
             if peer.name != self._link.name:
                 self._link.open(peer.name, peer.address)
         try:
-            geometry = await self._learner.prepare()
+            geometry = await self._learner.prepare(self._preparing)
         except SecFPPError as error:
             self._say("refused", text=f"refused the run: {error}")
             self._to_coordinator(Refuse(self.run, error.code, str(error)))
@@ -230,6 +230,9 @@ class PartySession:
         self._dealt[number] = digest
         self._records.levels(number, levels)
         return (levels,)
+
+    def _preparing(self, done: int, total: int) -> None:
+        self._doing = ("preparing", done, total)
 
     def _told(self, done: int, total: int) -> None:
         self._doing = ("training", done, total)

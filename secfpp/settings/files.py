@@ -77,6 +77,11 @@ class DataSettings(Section):
     path: Path | None = Field(None, description="the folder or file")
     domain: str = Field("photograph", description="which domain (embedded: which rendering)")
     part: tuple[int, int] = Field((0, 1), description="[index, of]: which part of the images")
+    partition: Literal["even", "dirichlet", "disjoint-classes"] = Field(
+        "even", description="how the parts of one domain differ"
+    )
+    beta: float = Field(0.5, gt=0, description="of the Dirichlet partition: small is skewed")
+    shots: int = Field(0, ge=0, description="training images a class, 0 for all")
     seed: int = Field(0, ge=0, description="of the split into parts and into train and test")
     test_fraction: Share = Field(0.25, description="held out for accuracy, never trained on")
     on_bad_image: Literal["stop", "skip"] = Field("stop", description="for unreadable images")
@@ -152,6 +157,7 @@ class TrainingJob(Section):
     learning_rate: float = Field(0.01, gt=0, description="of the domain-level prompt")
     class_learning_rate: float = Field(0.001, ge=0, description="of the class-level prompt")
     gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    rank: int = Field(0, ge=0, description="of the class-level prompt, 0 for full")
 
 
 class JobSettings(Section):
