@@ -1,9 +1,7 @@
 """One-shot clustering: every pair in one batch, average linkage, number by silhouette (§6).
 
 It takes one batch and discloses all pairwise distances. Average linkage: the two clusters with the
-smallest mean squared distance between their members are joined first (Sokal & Michener, 1958). The
-silhouette (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7) is taken on squared distances. A
-party alone counts 0 in it, so everyone alone is never the answer; one cluster is.
+smallest mean squared distance between their members are joined first (Sokal & Michener, 1958).
 """
 
 from __future__ import annotations
@@ -11,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import combinations
-from typing import Final
 
 from secfpp.cluster.queries import Assignment, Dialogue, Known, Query, Task
+from secfpp.cluster.silhouette import Cluster, Partition, silhouette
 from secfpp.errors import ConfigError
 
-LEAST_SILHOUETTE: Final = Fraction(1, 4)
-"""Below this the best division is taken for noise, and all parties are one cluster."""
-
-Cluster = tuple[str, ...]
-Partition = tuple[Cluster, ...]
 Pairs = Mapping[tuple[str, str], Fraction]
 
 
@@ -43,14 +36,16 @@ def one_shot(task: Task) -> Dialogue:
 
 def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
     """The partition of the linkage tree with the largest silhouette (ties: fewer clusters)."""
-    whole: Partition = (parties,)
-    candidates = [p for p in average_linkage(parties, pairs) if 1 < len(p) < len(parties)]
-    if not candidates:
-        return whole
-    best = max(reversed(candidates), key=lambda partition: silhouette(partition, pairs))
-    if silhouette(best, pairs) < LEAST_SILHOUETTE:
-        return whole
-    return best
+
+    def from_mean(party: str, members: Cluster) -> Fraction:
+        """‖x − c_M‖² = Σ_j ‖x − x_j‖² / m − Σ_{i<j} ‖x_i − x_j‖² / m²."""
+        size = len(members)
+        near = sum((pairs[party, p] for p in members if p != party), Fraction(0))
+        inside = sum((pairs[a, b] for a, b in combinations(members, 2)), Fraction(0))
+        return near / size - inside / size**2
+
+    tree = average_linkage(parties, pairs)
+    return max(reversed(tree), key=lambda partition: silhouette(partition, from_mean))
 
 
 def average_linkage(parties: Cluster, pairs: Pairs) -> tuple[Partition, ...]:
@@ -71,24 +66,3 @@ def average_linkage(parties: Cluster, pairs: Pairs) -> tuple[Partition, ...]:
         )
         tree.append(partition)
     return tuple(tree)
-
-
-def silhouette(partition: Partition, pairs: Pairs) -> Fraction:
-    """The mean over parties of (b − a) / max(a, b); a party alone counts 0."""
-    total = Fraction(0)
-    count = 0
-    for members in partition:
-        for party in members:
-            count += 1
-            if len(members) == 1:
-                continue
-            own = sum((pairs[party, p] for p in members if p != party), Fraction(0))
-            own /= len(members) - 1
-            other = min(
-                sum((pairs[party, p] for p in others), Fraction(0)) / len(others)
-                for others in partition
-                if others != members
-            )
-            if max(own, other):
-                total += (other - own) / max(own, other)
-    return total / count

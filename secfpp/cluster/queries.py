@@ -53,13 +53,11 @@ class Assignment:
 class Task:
     """What a clusterer is to do: partition `parties` (roster order) with at most `budget` queries.
 
-    `dim` is the dimension of their vectors, which is public; `previous` the last round's
-    assignment, of whoever took part then, or None.
+    `previous` is the last round's assignment, of whoever took part then, or None.
     """
 
     parties: tuple[str, ...]
     budget: int
-    dim: int
     previous: Assignment | None = None
 
 
@@ -79,11 +77,7 @@ class Known:
 
     def learn(self, wanted: Iterable[Query]) -> Generator[Batch, tuple[int, ...], bool]:
         """Ask in one batch what is not known; False, and nothing asked, beyond the budget."""
-        batch = tuple(
-            query
-            for query in dict.fromkeys(wanted)
-            if query not in self._told and query.members != (query.subject,)
-        )
+        batch = tuple(query for query in dict.fromkeys(wanted) if not self.told(query))
         if len(batch) > self._left:
             return False
         if batch:
@@ -91,6 +85,10 @@ class Known:
             self._left -= len(batch)
             self._told.update(zip(batch, answers, strict=True))
         return True
+
+    def told(self, query: Query) -> bool:
+        """Whether the answer is known (or is 0 by itself)."""
+        return query in self._told or query.members == (query.subject,)
 
     def query(self, subject: str, members: Iterable[str]) -> Query:
         """The query about a set, its members put in roster order."""

@@ -94,10 +94,9 @@ def _oracle(
     clustering = _table(entry["clustering"])
     before = clustering["previous"]
     previous = None if before is None else Assignment(before)
-    parameters = _table(entry["parameters"])
-    budget, dim = parameters["query_budget"], parameters["sharings"][0]["dim"]
+    budget = _table(entry["parameters"])["query_budget"]
     method = ClusteringMethod(clustering["method"])
-    return run_plain(method.clusterer, Task(dealers, budget, dim, previous), levels)
+    return run_plain(method.clusterer, Task(dealers, budget, previous), levels)
 
 
 def _means(

@@ -265,7 +265,6 @@ class CoordinatorRound:
         task = Task(
             view.dealers,
             self.params.query_budget,
-            self.params.feature_sharing.dim,
             self.previous,
         )
         asked = self.clusterer(task)

@@ -75,7 +75,7 @@ class DataSettings(Section):
         "embedded", description="the small set shipped with SecFPP, a folder, or a .npz file"
     )
     path: Path | None = Field(None, description="the folder or file")
-    domain: str = Field("photograph", description="which domain (embedded: which rendering)")
+    domain: str = Field("", description="which domain; embedded: which rendering of photographs")
     part: tuple[int, int] = Field((0, 1), description="[index, of]: which part of the images")
     partition: Literal["even", "dirichlet", "disjoint-classes"] = Field(
         "even", description="how the parts of one domain differ"

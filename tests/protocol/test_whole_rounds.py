@@ -36,7 +36,7 @@ def held_against_the_plain_twin(federation, network):
     assert isinstance(closed, Closed), closed
     disclosed = closed.disclosed
     dealers = tuple(party for party, _ in disclosed.labels)
-    task = Task(dealers, federation.params.query_budget, federation.dim, federation.previous)
+    task = Task(dealers, federation.params.query_budget, federation.previous)
     levels = {party: federation.levels[party] for party in dealers}
     assignment, transcript = run_plain(federation.method.clusterer, task, levels)
     assert dict(disclosed.labels) == dict(assignment.labels)
