@@ -61,7 +61,7 @@ class Task:
         """The share of images whose largest logit is their own class's."""
         with torch.no_grad(), precision(examples.features.device):
             guesses = self.logits(context, examples.features).argmax(dim=-1)
-        return float((guesses == examples.labels).float().mean())
+        return int((guesses == examples.labels).sum()) / len(examples.labels)
 
 
 def train(

@@ -123,7 +123,10 @@ class TrainerProcess:
         self._listener: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the subprocess; it takes some seconds until it answers."""
+        """Start the subprocess, also after an earlier one was killed.
+
+        It takes some seconds until it answers; many at once on few cores take many.
+        """
         if self._process is not None:
             raise Misuse("the trainer was started before")
         self._process = await asyncio.create_subprocess_exec(
@@ -132,7 +135,9 @@ class TrainerProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **ENVIRONMENT},
+            start_new_session=True,  # Ctrl-C is for the daemon, which then stops its trainer.
         )
+        self._said = b""
         self._listener = asyncio.create_task(self._listen(self._process))
 
     async def prepare(
@@ -193,8 +198,7 @@ class TrainerProcess:
         if process.stdin is not None:
             process.stdin.close()
         await _ends(process)
-        if self._listener is not None:
-            await self._listener
+        await self._buried(process)
 
     async def _ask(
         self,
@@ -220,7 +224,7 @@ class TrainerProcess:
             # Whatever interrupted the wait, a late answer must not be taken for the next one's.
             if answer is None:
                 self._process = None
-                await _kill(process)
+                await self._buried(process)
         if Reply.ERROR in answer.header:
             raise _error(_read(_Failure, answer, Reply.ERROR))
         return answer
@@ -251,14 +255,19 @@ class TrainerProcess:
     ) -> TrainingTrouble:
         """Say how the trainer ended, once it has; its output ends a moment before it does."""
         await _ends(process)
-        if self._listener is not None:
-            await self._listener
+        await self._buried(process)
         lines = self._said.decode(errors="replace").splitlines()[-LAST_LINES:]
         return TrainingTrouble(
             f"the trainer ended with exit code {process.returncode} where an answer to {request} "
             f"was expected; its last words on stderr: {' | '.join(lines) or 'none'}",
             fix="see the trainer's words; exit code -9 often means that memory ran out",
         )
+
+    async def _buried(self, process: asyncio.subprocess.Process) -> None:
+        """Kill the process if it still runs, and hear the last of its words."""
+        await _kill(process)
+        if self._listener is not None:
+            await self._listener
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Keep the end of stderr, so that its pipe never fills."""
@@ -311,12 +320,10 @@ async def _part(process: asyncio.subprocess.Process, length_of: Callable[[bytes]
 
 
 async def _ends(process: asyncio.subprocess.Process) -> None:
-    """Wait until the process ends by itself, and kill it where it does not within seconds."""
-    try:
+    """Give the process some seconds to end by itself."""
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             await process.wait()
-    except TimeoutError:
-        await _kill(process)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
