@@ -13,7 +13,7 @@ from secfpp.learn import session as session_module
 from secfpp.learn.clip import weights_digest
 from secfpp.learn.data import image_digests
 from secfpp.learn.prompt import HierarchicalPrompt
-from secfpp.learn.session import Plan, Session
+from secfpp.learn.session import Plan, Session, Turn
 from secfpp.learn.settings import (
     ClipSettings,
     DataKind,
@@ -26,10 +26,6 @@ from secfpp.learn.trainer import Examples, Task, memory_trouble, train
 from secfpp.learn.trouble import TrainingTrouble
 
 ADAM = TrainingSettings(steps=25, learning_rate=0.05, class_learning_rate=0.05, batch=16)
-
-
-def quiet(step: int, steps: int, loss: float | None) -> None:
-    """Hear of progress, and say nothing."""
 
 
 @pytest.fixture
@@ -51,24 +47,22 @@ def test_the_loss_falls_and_accuracy_rises_above_zero_shot(
     session = Session(changed(plan, optimiser=optimiser, learning_rate=rate, steps=40))
     losses: list[float | None] = []
     trained = session.train(
-        session.initial, None, seed=1, progress=lambda step, steps, loss: losses.append(loss)
+        Turn(0, 1), session.initial, None, lambda step, steps, loss: losses.append(loss)
     )
     assert len(losses) == 40
-    assert trained.summary["loss_first"] == losses[0]
-    assert trained.summary["loss_last"] == losses[-1]
+    assert trained.summary.loss_first == losses[0]
+    assert trained.summary.loss_last == losses[-1]
     assert losses[-1] is not None
     assert losses[0] is not None
     assert losses[-1] < 0.9 * losses[0]
-    accuracy = trained.summary["accuracy"]
-    assert isinstance(accuracy, float)
-    assert accuracy > session.zero_shot_accuracy()
+    assert trained.summary.accuracy > session.zero_shot_accuracy()
 
 
 @pytest.mark.parametrize("rank", [0, 2])
 def test_the_gradient_reaches_both_prompts_and_only_them(plan: Plan, rank: int) -> None:
     session = Session(changed(plan, rank=rank, steps=2))
     before = weights_digest(session.clip.model)
-    trained = session.train(session.initial, None, seed=1, progress=quiet)
+    trained = session.train(Turn(0, 1), session.initial, None)
     assert np.all(np.abs(trained.domain - session.initial).max(axis=1) > 0)
     assert np.all(np.abs(trained.classes).max(axis=1) > 0)
     if rank:
@@ -79,7 +73,7 @@ def test_the_gradient_reaches_both_prompts_and_only_them(plan: Plan, rank: int) 
 
 def test_without_a_learning_rate_the_class_prompt_stays_at_zero(plan: Plan) -> None:
     session = Session(changed(plan, class_learning_rate=0.0, steps=3))
-    trained = session.train(session.initial, None, seed=1, progress=quiet)
+    trained = session.train(Turn(0, 1), session.initial, None)
     assert not trained.classes.any()
     assert not np.array_equal(trained.domain, session.initial)
 
@@ -105,17 +99,17 @@ def test_removing_the_class_prompt_costs_accuracy_under_disjoint_classes(
         )
         for index in range(2)
     ]
-    trained = [session.train(session.initial, None, seed=2, progress=quiet) for session in sessions]
+    trained = [session.train(Turn(0, 2), session.initial, None) for session in sessions]
     mean = np.mean([outcome.domain for outcome in trained], axis=0)
-    without = [session.evaluate(mean)["accuracy"] for session in sessions]
+    without = [session.evaluate(mean).accuracy for session in sessions]
     own = [
-        session.evaluate(mean + outcome.classes)["accuracy"]
+        session.evaluate(mean + outcome.classes).accuracy
         for session, outcome in zip(sessions, trained, strict=True)
     ]
     assert np.mean(own) >= np.mean(without) + 0.1
     # The other party's L is no substitute: it speaks for the other classes.
     foreign = [
-        session.evaluate(mean + outcome.classes)["accuracy"]
+        session.evaluate(mean + outcome.classes).accuracy
         for session, outcome in zip(sessions, reversed(trained), strict=True)
     ]
     assert np.mean(own) >= np.mean(foreign) + 0.1
@@ -136,7 +130,7 @@ def test_test_images_never_reach_the_training_loop(
         return original(task, examples, *rest, **named)  # type: ignore[arg-type]  # As given.
 
     monkeypatch.setattr(session_module, "train", watched)
-    session.train(session.initial, None, seed=1, progress=quiet)
+    session.train(Turn(0, 1), session.initial, None)
     assert len(seen) == len(session.data.train)
     assert not seen & test_features
     assert session.data.manifest() == manifest
@@ -144,8 +138,7 @@ def test_test_images_never_reach_the_training_loop(
 
 def test_training_is_bit_equal_under_a_seed_and_differs_under_another(plan: Plan) -> None:
     outcomes = [
-        Session(plan).train(Session(plan).initial, None, seed=seed, progress=quiet)
-        for seed in (5, 5, 6)
+        Session(plan).train(Turn(0, seed), Session(plan).initial, None) for seed in (5, 5, 6)
     ]
     np.testing.assert_array_equal(outcomes[0].domain, outcomes[1].domain)
     np.testing.assert_array_equal(outcomes[0].classes, outcomes[1].classes)
@@ -154,15 +147,15 @@ def test_training_is_bit_equal_under_a_seed_and_differs_under_another(plan: Plan
 
 def test_a_loss_that_is_no_number_is_trouble_and_the_kept_class_prompt_stays(plan: Plan) -> None:
     session = Session(changed(plan, steps=2))
-    first = session.train(session.initial, None, seed=1, progress=quiet)
+    first = session.train(Turn(0, 1), session.initial, None)
     huge = np.full_like(session.initial, 1e38)
     with pytest.raises(TrainingTrouble, match="not finite"):
-        session.train(huge, None, seed=1, progress=quiet)
-    again = session.train(session.initial, first.classes, seed=1, progress=quiet)
+        session.train(Turn(0, 1), huge, None)
+    again = session.train(Turn(0, 1), session.initial, first.classes)
     kept = Session(changed(plan, steps=2))
-    kept.train(session.initial, None, seed=1, progress=quiet)
+    kept.train(Turn(0, 1), session.initial, None)
     np.testing.assert_array_equal(
-        again.classes, kept.train(session.initial, None, seed=1, progress=quiet).classes
+        again.classes, kept.train(Turn(0, 1), session.initial, None).classes
     )
 
 
@@ -201,3 +194,13 @@ def test_every_image_is_learned_from_once_before_any_comes_again(plan: Plan) -> 
         session.examples.labels,
     )
     assert losses == pytest.approx([float(whole)], rel=1e-5)
+
+
+def test_with_the_embedded_default_a_few_steps_beat_the_template_on_drawings(
+    tmp_path: Path,
+) -> None:
+    data = DataSettings(domain="pencil", part=(1, 4))
+    session = Session(Plan(ClipSettings(), data, TrainingSettings(), tmp_path))
+    trained = session.train(Turn(0, 0), session.initial, None)
+    assert trained.summary.accuracy >= session.zero_shot_accuracy() + 0.05
+    assert session.describe().shape == (8, session.clip.text.width)
