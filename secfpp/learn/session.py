@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from secfpp.errors import Misuse
+from secfpp.learn.answers import Accuracy, Description, Summary
 from secfpp.learn.clip import Done, device_named, load_clip
 from secfpp.learn.data import PartyData, load_party_data
 from secfpp.learn.features import cached_features
 from secfpp.learn.images import ImageSet
 from secfpp.learn.prompt import HierarchicalPrompt, as_array
 from secfpp.learn.settings import ClipSettings, DataSettings, TrainingSettings, from_json
-from secfpp.learn.trainer import Examples, Progress, Task, memory_trouble, train
+from secfpp.learn.trainer import Examples, Progress, Task, memory_trouble, train, unheard
 
 Prompt = NDArray[np.float32]
 
@@ -48,13 +48,34 @@ class Plan:
         )
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A round of a run: its number and the run's seed, both from 0 on."""
+
+    round: int
+    seed: int
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> Turn:
+        """Read {round, seed}; Misuse where they are not integers from 0 on."""
+        number, seed = values.get("round"), values.get("seed")
+        if type(number) is not int or type(seed) is not int or min(number, seed) < 0:
+            raise Misuse("train needs round and seed, integers from 0 on")
+        return cls(number, seed)
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of this round's batches."""
+        return int(np.random.SeedSequence([self.seed, self.round]).generate_state(1)[0])
+
+
 @dataclass(frozen=True, repr=False)
 class Trained:
     """One round's outcome: both prompts (tokens, width) and what may be told of them."""
 
     domain: Prompt
     classes: Prompt
-    summary: dict[str, object]
+    summary: Summary
 
 
 class Session:
@@ -63,7 +84,7 @@ class Session:
     Only features of training images reach the training loop; those of test images only `evaluate`.
     """
 
-    def __init__(self, plan: Plan, progress: Progress = lambda step, steps, loss: None) -> None:
+    def __init__(self, plan: Plan, progress: Progress = unheard) -> None:
         torch.set_num_threads(plan.training.threads)
         device = device_named(plan.training.device)
         with memory_trouble():
@@ -86,27 +107,28 @@ class Session:
         """Where the domain-level prompt starts, (tokens, width)."""
         return as_array(self.clip.initial_context())
 
-    def describe(self) -> dict[str, object]:
-        """Geometry, shape, classes, manifest and zero-shot accuracy, as a JSON object."""
-        return {
-            "geometry": self.clip.geometry,
-            "shape": list(self.initial.shape),
-            "classes": list(self.data.train.classes),
-            "manifest": self.data.manifest(),
-            "zero_shot": self.zero_shot_accuracy(),
-            "train_count": len(self.data.train),
-            "test_count": len(self.data.test),
-            "device": str(self.clip.device),
-        }
+    def describe(self) -> Description:
+        """What all parties must have alike, and what only this one knows."""
+        tokens, width = self.initial.shape
+        return Description(
+            geometry=self.clip.geometry,
+            shape=(tokens, width),
+            classes=self.data.train.classes,
+            manifest=self.data.manifest(),
+            zero_shot=self.zero_shot_accuracy(),
+            train_count=len(self.data.train),
+            test_count=len(self.data.test),
+            device=str(self.clip.device),
+        )
 
     def zero_shot_accuracy(self) -> float:
         """The accuracy on the test images of the template alone, without any prompt."""
-        texts = F.normalize(self.clip.zero_shot_features(self.data.train.classes), dim=-1)
+        texts = self.clip.zero_shot_features(self.data.train.classes)
         guesses = (self.held_out.features @ texts.T).argmax(dim=-1)
-        return float((guesses == self.held_out.labels).float().mean())
+        return int((guesses == self.held_out.labels).sum()) / len(self.held_out.labels)
 
     def train(
-        self, domain: Prompt, classes: Prompt | None, *, seed: int, progress: Progress
+        self, turn: Turn, domain: Prompt, classes: Prompt | None, progress: Progress = unheard
     ) -> Trained:
         """Tune from G = `domain` and L = `classes`, or this session's own L where it is None."""
         start = time.monotonic()
@@ -115,28 +137,27 @@ class Session:
             self._tensor(domain),
             None if own is None else self._tensor(own),
             rank=self._settings.rank,
-            seed=seed,
+            seed=turn.training_seed,
         )
         losses = train(
-            self.task, self.examples, prompt, self._settings, seed=seed, progress=progress
+            self.task,
+            self.examples,
+            prompt,
+            self._settings,
+            seed=turn.training_seed,
+            progress=progress,
         )
         seconds = time.monotonic() - start
         accuracy = self.task.accuracy(prompt.context.detach(), self.held_out)
         # Only a round that came to its end changes what is kept.
         self._classes = as_array(prompt.classes)
-        summary: dict[str, object] = {
-            "loss_first": losses[0],
-            "loss_last": losses[-1],
-            "steps": len(losses),
-            "seconds": seconds,
-            "accuracy": accuracy,
-        }
+        summary = Summary(turn.round, losses[0], losses[-1], len(losses), seconds, accuracy)
         return Trained(as_array(prompt.domain), self._classes, summary)
 
-    def evaluate(self, context: Prompt) -> dict[str, object]:
+    def evaluate(self, context: Prompt) -> Accuracy:
         """The accuracy of a whole context G + L on the test images."""
         accuracy = self.task.accuracy(self._tensor(context), self.held_out)
-        return {"accuracy": accuracy, "count": len(self.held_out.labels)}
+        return Accuracy(accuracy, len(self.held_out.labels))
 
     def _tensor(self, prompt: Prompt) -> torch.Tensor:
         wanted = self.initial.shape

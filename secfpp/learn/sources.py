@@ -77,8 +77,8 @@ def read_folder(root: Path, preprocessing: Preprocessing, trouble: Trouble) -> I
 def read_npz(path: Path) -> ImageSet:
     """Read arrays x uint8 (N, H, W, 3), y (N,), classes, and domain (N,) where there is one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ConfigError(f"data.path: cannot read {path}: {error}") from error
     missing = [name for name in ("x", "y", "classes") if name not in arrays]

@@ -28,6 +28,10 @@ class Progress(Protocol):
         ...
 
 
+def unheard(step: int, steps: int, loss: float | None) -> None:
+    """The progress that nobody listens to."""
+
+
 @dataclass(frozen=True, repr=False)
 class Examples:
     """Normalised image features float32 (N, features) with int64 labels (N,), N > 0."""
@@ -61,7 +65,7 @@ class Task:
         """The share of images whose largest logit is their own class's."""
         with torch.no_grad(), precision(examples.features.device):
             guesses = self.logits(context, examples.features).argmax(dim=-1)
-        return float((guesses == examples.labels).float().mean())
+        return int((guesses == examples.labels).sum()) / len(examples.labels)
 
 
 def train(
@@ -71,7 +75,7 @@ def train(
     settings: TrainingSettings,
     *,
     seed: int,
-    progress: Progress = lambda step, steps, loss: None,
+    progress: Progress = unheard,
 ) -> list[float]:
     """Tune `prompt` in place and return the loss of every step.
 

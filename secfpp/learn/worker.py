@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from typing import BinaryIO
 
 import numpy as np
@@ -22,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from secfpp.errors import Misuse, SecFPPError
-from secfpp.learn.pipe import Frame, Reply, Request, decode, read_bytes, write
-from secfpp.learn.session import Plan, Session
+from secfpp.learn.answers import Failure, Step, as_frame
+from secfpp.learn.pipe import Frame, Request, decode, read_bytes, write
+from secfpp.learn.session import Plan, Session, Turn
 
 CLASS_PROMPT = "class_prompt"
 CONTEXT = "context"
@@ -48,7 +48,7 @@ class Worker:
                     return
                 answer = self._answer(request, frame)
             except SecFPPError as error:
-                answer = _failure(error)
+                answer = as_frame(Failure(error.code, str(error), error.fix))
             write(self._output, answer)
 
     def _answer(self, request: Request, frame: Frame) -> Frame:
@@ -56,27 +56,26 @@ class Worker:
             case Request.PREPARE:
                 self._session = None  # Two models at once would need the memory of both.
                 self._session = Session(Plan.from_json(frame.header), self._progress)
-                return _result(self._session.describe(), {INITIAL: self._session.initial})
+                return as_frame(self._session.describe(), {INITIAL: self._session.initial})
             case Request.TRAIN:
-                return self._train(frame)
+                return self._train(self._prepared(), frame)
             case Request.EVALUATE:
-                return _result(self._prepared().evaluate(_tensor(frame, CONTEXT)))
+                return as_frame(self._prepared().evaluate(_tensor(frame, CONTEXT)))
             case Request.STOP:
                 raise Misuse("stop has no answer")
 
-    def _train(self, frame: Frame) -> Frame:
-        trained = self._prepared().train(
+    def _train(self, session: Session, frame: Frame) -> Frame:
+        trained = session.train(
+            Turn.from_json(frame.header),
             _tensor(frame, DOMAIN_PROMPT),
             frame.tensors.get(CLASS_PROMPT),
-            seed=_round_seed(frame.header),
-            progress=self._progress,
+            self._progress,
         )
         tensors = {DOMAIN_PROMPT: trained.domain, CLASS_PROMPT: trained.classes}
-        return _result({**trained.summary, "round": frame.header["round"]}, tensors)
+        return as_frame(trained.summary, tensors)
 
     def _progress(self, step: int, steps: int, loss: float | None) -> None:
-        report = {"step": step, "steps": steps, "loss": loss}
-        write(self._output, Frame({Reply.PROGRESS: report}))
+        write(self._output, as_frame(Step(step, steps, loss)))
 
     def _prepared(self) -> Session:
         if self._session is None:
@@ -109,25 +108,6 @@ def _tensor(frame: Frame, name: str) -> NDArray[np.float32]:
     if name not in frame.tensors:
         raise Misuse(f"the request lacks the tensor {name}")
     return frame.tensors[name]
-
-
-def _round_seed(header: Mapping[str, object]) -> int:
-    """A seed for this round, from the run's seed and the round's number."""
-    seed, number = header.get("seed"), header.get("round")
-    if type(seed) is not int or type(number) is not int or min(seed, number) < 0:
-        raise Misuse("train needs seed and round, integers from 0 on")
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-def _result(
-    result: Mapping[str, object], tensors: Mapping[str, NDArray[np.float32]] | None = None
-) -> Frame:
-    return Frame({Reply.RESULT: result}, tensors or {})
-
-
-def _failure(error: SecFPPError) -> Frame:
-    told = {"code": error.code, "message": str(error), "fix": error.fix}
-    return Frame({Reply.ERROR: told})
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from secfpp.errors import ConfigError, Misuse, SecFPPError
+from secfpp.learn.answers import Accuracy, Description, Failure, Step, Summary, read_answer
 from secfpp.learn.pipe import (
     LENGTH,
     Frame,
@@ -28,6 +27,16 @@ from secfpp.learn.pipe import (
 )
 from secfpp.learn.settings import ClipSettings, DataSettings, TrainingSettings, as_json
 from secfpp.learn.trouble import TrainingTrouble
+
+__all__ = [
+    "Accuracy",
+    "Description",
+    "Prepared",
+    "Summary",
+    "TrainerProcess",
+    "TrainerTask",
+    "Tuned",
+]
 
 COMMAND = (sys.executable, "-m", "secfpp.learn.worker")
 ENVIRONMENT = {
@@ -51,43 +60,6 @@ class TrainerTask:
     clip: ClipSettings
     data: DataSettings
     training: TrainingSettings
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a trainer says of its model and images: nothing secret, but only for this party.
-
-    `shape` is (tokens, width); `zero_shot` the test accuracy of the template alone.
-    """
-
-    geometry: dict[str, str]
-    shape: tuple[int, int]
-    classes: tuple[str, ...]
-    manifest: dict[str, object]
-    zero_shot: float
-    train_count: int
-    test_count: int
-    device: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What may be told of one round of training; `accuracy` is on the party's own test images."""
-
-    round: int
-    loss_first: float
-    loss_last: float
-    steps: int
-    seconds: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """The share of the `count` test images that are recognised."""
-
-    accuracy: float
-    count: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,7 +95,10 @@ class TrainerProcess:
         self._listener: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the subprocess; it takes some seconds until it answers."""
+        """Start the subprocess, also after an earlier one was killed.
+
+        It takes some seconds until it answers; many at once on few cores take many.
+        """
         if self._process is not None:
             raise Misuse("the trainer was started before")
         self._process = await asyncio.create_subprocess_exec(
@@ -132,7 +107,9 @@ class TrainerProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **ENVIRONMENT},
+            start_new_session=True,  # Ctrl-C is for the daemon, which then stops its trainer.
         )
+        self._said = b""
         self._listener = asyncio.create_task(self._listen(self._process))
 
     async def prepare(
@@ -155,7 +132,7 @@ class TrainerProcess:
             }
         )
         answer = await self._ask(Request.PREPARE, request, on_progress)
-        described = _read(Description, answer)
+        described = read_answer(Description, answer, Reply.RESULT)
         return Prepared(described, _prompt(answer, "initial", described.shape))
 
     async def train(
@@ -178,11 +155,12 @@ class TrainerProcess:
         both = (
             _prompt(answer, name, domain_prompt.shape) for name in ("domain_prompt", "class_prompt")
         )
-        return Tuned(_read(Summary, answer), *both)
+        return Tuned(read_answer(Summary, answer, Reply.RESULT), *both)
 
     async def evaluate(self, context: Prompt) -> Accuracy:
         """The accuracy of a whole context G + L on the party's own test images."""
-        return _read(Accuracy, await self._ask(Request.EVALUATE, Frame({}, {"context": context})))
+        answer = await self._ask(Request.EVALUATE, Frame({}, {"context": context}))
+        return read_answer(Accuracy, answer, Reply.RESULT)
 
     async def stop(self) -> None:
         """Let the trainer end, and kill it where it does not within a few seconds."""
@@ -193,8 +171,7 @@ class TrainerProcess:
         if process.stdin is not None:
             process.stdin.close()
         await _ends(process)
-        if self._listener is not None:
-            await self._listener
+        await self._buried(process)
 
     async def _ask(
         self,
@@ -212,7 +189,7 @@ class TrainerProcess:
             while answer is None:
                 reply = await self._receive(process, request)
                 if Reply.PROGRESS in reply.header:
-                    step = _read(_Progress, reply, Reply.PROGRESS)
+                    step = read_answer(Step, reply, Reply.PROGRESS)
                     on_progress(step.step, step.steps, step.loss)
                 else:
                     answer = reply
@@ -220,9 +197,9 @@ class TrainerProcess:
             # Whatever interrupted the wait, a late answer must not be taken for the next one's.
             if answer is None:
                 self._process = None
-                await _kill(process)
+                await self._buried(process)
         if Reply.ERROR in answer.header:
-            raise _error(_read(_Failure, answer, Reply.ERROR))
+            raise _error(read_answer(Failure, answer, Reply.ERROR))
         return answer
 
     def _send(self, process: asyncio.subprocess.Process, frame: Frame) -> None:
@@ -251,8 +228,7 @@ class TrainerProcess:
     ) -> TrainingTrouble:
         """Say how the trainer ended, once it has; its output ends a moment before it does."""
         await _ends(process)
-        if self._listener is not None:
-            await self._listener
+        await self._buried(process)
         lines = self._said.decode(errors="replace").splitlines()[-LAST_LINES:]
         return TrainingTrouble(
             f"the trainer ended with exit code {process.returncode} where an answer to {request} "
@@ -260,35 +236,16 @@ class TrainerProcess:
             fix="see the trainer's words; exit code -9 often means that memory ran out",
         )
 
+    async def _buried(self, process: asyncio.subprocess.Process) -> None:
+        """Kill the process if it still runs, and hear the last of its words."""
+        await _kill(process)
+        if self._listener is not None:
+            await self._listener
+
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Keep the end of stderr, so that its pipe never fills."""
         while process.stderr is not None and (said := await process.stderr.read(LAST_BYTES)):
             self._said = (self._said + said)[-LAST_BYTES:]
-
-
-@dataclass(frozen=True)
-class _Progress:
-    step: int
-    steps: int
-    loss: float | None
-
-
-@dataclass(frozen=True)
-class _Failure:
-    code: str
-    message: str
-    fix: str
-
-
-Told = TypeVar("Told", Description, Summary, Accuracy, _Progress, _Failure)
-
-
-def _read(kind: type[Told], frame: Frame, reply: Reply = Reply.RESULT) -> Told:
-    """The object under the frame's one key; TrainingTrouble where it is not what it must be."""
-    try:
-        return TypeAdapter(kind).validate_python(frame.header.get(reply))
-    except ValidationError as error:
-        raise TrainingTrouble(f"the trainer's {reply} is malformed: {error}") from error
 
 
 def _prompt(frame: Frame, name: str, shape: tuple[int, ...]) -> Prompt:
@@ -298,7 +255,7 @@ def _prompt(frame: Frame, name: str, shape: tuple[int, ...]) -> Prompt:
     return tensor
 
 
-def _error(failure: _Failure) -> SecFPPError:
+def _error(failure: Failure) -> SecFPPError:
     known = {kind.code: kind for kind in (ConfigError, Misuse)}
     return known.get(failure.code, TrainingTrouble)(failure.message, fix=failure.fix)
 
@@ -311,12 +268,10 @@ async def _part(process: asyncio.subprocess.Process, length_of: Callable[[bytes]
 
 
 async def _ends(process: asyncio.subprocess.Process) -> None:
-    """Wait until the process ends by itself, and kill it where it does not within seconds."""
-    try:
+    """Give the process some seconds to end by itself."""
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             await process.wait()
-    except TimeoutError:
-        await _kill(process)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import subprocess
@@ -100,13 +101,26 @@ async def test_a_trainer_that_dies_is_named_with_its_exit_code_and_last_words(
 async def test_a_silent_trainer_is_killed_after_the_idle_timeout(
     task: TrainerTask, tmp_path: Path
 ) -> None:
-    script = "import time; time.sleep(600)"
+    script = "import time; time.sleep(1)"
     trainer = TrainerProcess(idle_timeout=0.2, command=(sys.executable, "-c", script))
     await trainer.start()
     with pytest.raises(TrainingTrouble, match=r"nothing for 0.2 s, .*prepare"):
         await trainer.prepare(task, cache=tmp_path)
     with pytest.raises(Misuse, match="not running"):
         await trainer.prepare(task, cache=tmp_path)
+    await trainer.start()
+    await trainer.stop()
+
+
+async def test_a_wait_that_is_given_up_leaves_no_answer_for_the_next_request(
+    task: TrainerTask, tmp_path: Path
+) -> None:
+    trainer = TrainerProcess(idle_timeout=60)
+    await trainer.start()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(trainer.prepare(task, cache=tmp_path), 0.05)
+    with pytest.raises(Misuse, match="not running"):
+        await trainer.evaluate(np.zeros((6, 32), np.float32))
 
 
 async def test_a_trainer_that_talks_nonsense_is_trouble_not_a_crash(
@@ -122,15 +136,35 @@ async def test_a_trainer_that_talks_nonsense_is_trouble_not_a_crash(
     await trainer.stop()
 
 
-def test_the_client_loads_no_torch_into_its_own_process() -> None:
-    script = (
-        "import secfpp.party.training, sys\n"
-        "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules\n"
-        "print(open('/proc/self/maps').read())"
-    )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "python" in run.stdout
-    assert "libtorch" not in run.stdout
+CLIENT = """
+import asyncio, json, sys
+from pathlib import Path
+from secfpp.learn.settings import ClipSettings, DataSettings, TrainingSettings, from_json
+from secfpp.party.training import TrainerProcess, TrainerTask
+
+async def main(clip, folder, cache):
+    trainer = TrainerProcess(idle_timeout=60)
+    await trainer.start()
+    data = from_json(DataSettings, "data", {"kind": "imagefolder", "path": folder})
+    task = TrainerTask(ClipSettings(clip, tokens=6), data, TrainingSettings())
+    prepared = await trainer.prepare(task, cache=Path(cache))
+    print((await trainer.evaluate(prepared.initial)).count)
+    await trainer.stop()
+
+asyncio.run(main(*sys.argv[1:]))
+print(Path("/proc/self/maps").read_text())
+"""
+
+
+def test_a_party_that_trained_has_no_torch_in_its_own_memory(
+    small_clip_directory: Path, folder: Path, tmp_path: Path
+) -> None:
+    command = (sys.executable, "-c", CLIENT, small_clip_directory, folder, tmp_path / "cache")
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    count, maps = run.stdout.split("\n", 1)
+    assert count == "12"
+    assert "python" in maps
+    assert "torch" not in maps
 
 
 def test_the_worker_ends_when_its_stdin_closes_and_keeps_stdout_for_frames() -> None:
