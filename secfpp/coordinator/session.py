@@ -7,6 +7,7 @@ and the run directory. It holds no share, no mask and no prompt; it never receiv
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,6 +39,7 @@ from secfpp.settings.rounds import round_params
 from secfpp.transport.link import Link
 
 MOST_ATTEMPTS = 3
+SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
 
 Announce = Callable[[Event], None]
 
@@ -130,11 +132,13 @@ class RunSession:
                 update={"round_deadline": self._settings.time.connect_wait}
             )
         )
-        while len(accepted) + len(refused) < len(self._settings.parties):
+        spoken = time.monotonic()
+        while len(accepted) + len(refused) < len(self._settings.parties) and not clock.over:
             self._check_stopped()
-            if clock.over:
-                break
-            item = await self._next(min(1.0, clock.left) or 0.05)
+            if time.monotonic() - spoken > SPEAK_EVERY:
+                spoken = time.monotonic()
+                self._say("waiting", text=self._waiting_for({*accepted, *refused}))
+            item = await self._next(min(1.0, clock.left))
             match item:
                 case (sender, Accept(geometry=geometry)):
                     accepted[sender] = dict(geometry)
@@ -142,9 +146,18 @@ class RunSession:
                 case (sender, Refuse(key=key, reason=reason)):
                     refused[sender] = f"{key}: {reason}"
                     self._say("refused", peer=sender, text=f"{sender} refused: {key}: {reason}")
-                case _:
-                    continue
+                case (sender, Progress() as progress):
+                    self._moved(sender, progress)
         return accepted, refused
+
+    def _waiting_for(self, answered: set[str]) -> str:
+        """Whom the run waits for before it starts, and what each was last heard to do."""
+        silent = [name for name in self._settings.parties if name not in answered]
+        doing = [
+            f"{name} ({self._told[name][1] if name in self._told else 'not heard of'})"
+            for name in silent
+        ]
+        return f"waiting for {', '.join(doing)}"
 
     def _compare(self, geometries: dict[str, dict[str, str]]) -> None:
         """Everyone must have the same weights, tokenizer and prompt shape: name who differs."""

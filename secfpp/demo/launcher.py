@@ -73,6 +73,12 @@ class Federation:
 
     def start(self) -> None:
         """Make keys and files, and start every process."""
+        self.prepare()
+        for name in (COORDINATOR, *self.parties):
+            self.launch(name)
+
+    def prepare(self) -> None:
+        """Make keys and files; start nothing."""
         private_directory(self.home)
         roles = {COORDINATOR: Role.COORDINATOR, OPERATOR: Role.OPERATOR}
         throwaway_federation(
@@ -82,8 +88,6 @@ class Federation:
         self._write_coordinator()
         for name in self.parties:
             self._write_party(name)
-        for name in (COORDINATOR, *self.parties):
-            self.launch(name)
 
     def launch(self, name: str) -> None:
         """Start one process (again)."""
