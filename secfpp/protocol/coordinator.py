@@ -229,10 +229,12 @@ class CoordinatorRound:
         return self._without_lost() if self._gathered(state) else []
 
     def _gathered(self, state: Gathering) -> bool:
-        """Whether nobody more is worth waiting for.
+        """Whether enough are ready and nobody more is worth waiting for.
 
         An excused party of which no deal has come anywhere is not waited for.
         """
+        if len(state.readies) < self.params.parties - self.params.stragglers:
+            return False
         dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
         return all(party in state.excused - dealt for party in self.awaiting)
 
@@ -254,7 +256,7 @@ class CoordinatorRound:
         self._state = state
         missing = tuple(party for party in self.params.roster if party in state.excused)
         outbox = self._to_all(CloseDealing(self.params.key, missing))
-        return outbox + (self._begin(state) if state.readies and self._gathered(state) else [])
+        return outbox + (self._begin(state) if self._gathered(state) else [])
 
     def _begin(self, state: Gathering) -> Outbox:
         """Agree on U and V and start the clusterer (§4, §5)."""

@@ -244,3 +244,13 @@ def test_no_residue_appears_in_the_representation_of_any_message(federation):
                 shown = repr(post) + repr(values)
                 assert not any(str(int(residue)) in shown for residue in values.values[:8])
     assert secret > 20
+
+
+def test_a_loss_right_after_all_deals_were_excused_does_not_end_the_round(federation):
+    """Found by killing processes: nobody was ready yet, and the loss made that look like the end."""
+    setup = federation(parties=8)
+    coordinator = setup.network().coordinator
+    coordinator.open()
+    coordinator.expire()
+    coordinator.lose("party-3", "cannot be reached")
+    assert coordinator.result is None
