@@ -14,7 +14,6 @@ import platform
 import subprocess
 import time
 from dataclasses import asdict, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from secfpp.cluster.adaptive import adaptive_k_means
-from secfpp.cluster.one_shot import one_shot
+from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.plain import adjusted_rand_index, run_plain
-from secfpp.cluster.queries import Task
+from secfpp.cluster.queries import Assignment, Task
 from secfpp.learn import trainer
 from secfpp.learn.clip import load_clip
 from secfpp.learn.embedded import embedded_train_test, rendered, tiny_clip_directory
@@ -51,15 +49,15 @@ TEMPLATES = [
     "a noisy dark photo of a {}.",
 ]
 RECIPE = TrainingSettings(
-    optimiser=Optimiser.SGD,
-    learning_rate=0.2,
-    class_learning_rate=0.02,
-    steps=15,
+    optimiser=Optimiser.ADAM,
+    learning_rate=0.005,
+    class_learning_rate=0.0005,
+    steps=20,
     batch=1000,
 )
 """What a party does in one round; a batch holds all its images."""
 
-ALONE = replace(RECIPE, steps=80, batch=3000)
+ALONE = replace(RECIPE, steps=60, batch=3000)
 """For one prompt tuned outside a federation."""
 
 FRACTION_BITS = 16
@@ -175,77 +173,80 @@ def _percent(hits: Hits) -> float:
     return round(100 * float(hits.mean()), 2)
 
 
-def federation(task: Photographs, domains: list[str], seed: int) -> dict[str, object]:
-    """Rounds of tuning, clustering on plain levels, and averaging in each found cluster."""
-    parties = shuffled_parties(domains, seed)
-    one = np.zeros_like(task.train_labels)
-    rows = {
-        domain: by_domain(task.train_labels, one, PARTIES_PER_DOMAIN, 10 * seed + index)
-        for index, domain in enumerate(domains)
-    }
-    names = tuple(f"party-{index:02d}" for index in range(len(parties)))
-    true = {name: domains.index(party[0]) for name, party in zip(names, parties, strict=True)}
-    shared, own = (dict.fromkeys(names, part) for part in (task.start, task.nothing))
-    previous, found = None, []
-    for number in range(ROUNDS):
+class Federation:
+    """Some parties in true domains, in an order that tells nothing, over several rounds."""
+
+    def __init__(self, task: Photographs, domains: list[str], seed: int) -> None:
+        self._task, self._seed = task, seed
+        one = np.zeros_like(task.train_labels)
+        rows = {
+            domain: by_domain(task.train_labels, one, PARTIES_PER_DOMAIN, 10 * seed + index)
+            for index, domain in enumerate(domains)
+        }
+        parties = [(domain, part) for domain in domains for part in rows[domain]]
+        order = np.random.default_rng(seed).permutation(len(parties))
+        self._images = [parties[index] for index in order]
+        self.names = tuple(f"party-{index:02d}" for index in range(len(parties)))
+        self.domain = {
+            name: domain for name, (domain, _) in zip(self.names, self._images, strict=True)
+        }
+        self.true = {name: domains.index(domain) for name, domain in self.domain.items()}
+        self._shared = dict.fromkeys(self.names, task.start)
+        self._own = dict.fromkeys(self.names, task.nothing)
+        self._previous: Assignment | None = None
+
+    def round(self, number: int, method: ClusteringMethod) -> dict[str, object]:
+        """Tune, cluster on plain levels, and average in each found cluster."""
         begin = time.perf_counter()
-        for index, (name, (domain, place)) in enumerate(zip(names, parties, strict=True)):
-            shared[name], own[name] = task.tune(
-                (shared[name], own[name]),
-                [(domain, rows[domain][place])],
-                RECIPE,
-                seed=1000 * seed + 100 * number + index,
+        for index, (name, images) in enumerate(zip(self.names, self._images, strict=True)):
+            start = self._shared[name], self._own[name]
+            seed = 1000 * self._seed + 100 * number + index
+            self._shared[name], self._own[name] = self._task.tune(
+                start, [images], RECIPE, seed=seed
             )
-        seconds = (time.perf_counter() - begin) / len(names)
+        seconds = (time.perf_counter() - begin) / len(self.names)
+        prompts = dict(self._shared)
         levels = {
             name: np.rint(prompt.flatten().double().numpy() * 2**FRACTION_BITS).astype(np.int64)
-            for name, prompt in shared.items()
+            for name, prompt in prompts.items()
         }
-        dim = task.start.numel()
-        budget = 3 * len(names) * max(len(domains), 4)
-        assignment, questions = run_plain(
-            adaptive_k_means, Task(names, budget, dim, previous), levels
-        )
-        single, _ = run_plain(one_shot, Task(names, len(names) ** 2, dim), levels)
-        found.append(
-            {
-                "adjusted_rand_index": adjusted_rand_index(assignment.labels, true),
-                "one_shot_adjusted_rand_index": adjusted_rand_index(single.labels, true),
-                "distances_asked": len(questions),
-                "largest_value": max(float(prompt.abs().max()) for prompt in shared.values()),
-                "seconds_per_party": round(seconds, 3),
-                **spread(shared, true),
-            }
-        )
-        shared = {
-            member: torch.stack([shared[other] for other in cluster]).mean(0)
-            for cluster in single.clusters
-            for member in cluster
+        count = len(self.names)
+        task = Task(self.names, 3 * count * count, self._previous)
+        found, questions = run_plain(method.clusterer, task, levels)
+        self._previous = found
+        for cluster in found.clusters:
+            mean = torch.stack([prompts[name] for name in cluster]).mean(0)
+            self._shared |= dict.fromkeys(cluster, mean)
+        return {
+            "adjusted_rand_index": round(adjusted_rand_index(found.labels, self.true), 4),
+            "distances_asked": len(questions),
+            "largest_value": round(max(float(p.abs().max()) for p in prompts.values()), 3),
+            "seconds_per_party": round(seconds, 3),
+            **spread(prompts, self.true),
         }
-        previous = assignment
-    accuracy = {
-        domain: round(
-            float(
-                np.mean(
-                    [
-                        _percent(task.hits(shared[name] + own[name], domain))
-                        for name, party in zip(names, parties, strict=True)
-                        if party[0] == domain
-                    ]
-                )
-            ),
-            2,
-        )
-        for domain in domains
+
+    def accuracy(self) -> dict[str, float]:
+        """Held-out accuracy of G + L by domain, mean over its parties."""
+        right: dict[str, list[Hits]] = {}
+        for name, domain in self.domain.items():
+            context = self._shared[name] + self._own[name]
+            right.setdefault(domain, []).append(self._task.hits(context, domain))
+        return {domain: _percent(np.mean(hits, axis=0)) for domain, hits in right.items()}
+
+
+def federation(
+    task: Photographs, domains: list[str], seed: int, *, method: ClusteringMethod
+) -> dict[str, object]:
+    """All rounds of one federation."""
+    parties = Federation(task, domains, seed)
+    rounds = [parties.round(number, method) for number in range(ROUNDS)]
+    return {
+        "domains": domains,
+        "method": method.value,
+        "seed": seed,
+        "rounds": rounds,
+        "accuracy": parties.accuracy(),
     }
-    return {"domains": domains, "seed": seed, "rounds": found, "accuracy": accuracy}
-
-
-def shuffled_parties(domains: list[str], seed: int) -> list[tuple[str, int]]:
-    """(domain, place in it) of each party, in an order that tells nothing."""
-    parties = [(domain, place) for domain in domains for place in range(PARTIES_PER_DOMAIN)]
-    order = np.random.default_rng(seed).permutation(len(parties))
-    return [parties[index] for index in order]
 
 
 def spread(prompts: dict[str, Tensor], true: dict[str, int]) -> dict[str, float]:
@@ -288,12 +289,12 @@ def main() -> None:
         "held_out_per_domain": len(task.test_labels),
         "paired_seeds": list(PAIRED_SEEDS),
         "accuracy": accuracy_figures(task),
-        "federations": list(
-            chain.from_iterable(
-                [federation(task, domains, seed) for seed in CLUSTER_SEEDS]
-                for domains in FEDERATIONS
-            )
-        ),
+        "federations": [
+            federation(task, domains, seed, method=method)
+            for method in ClusteringMethod
+            for domains in FEDERATIONS
+            for seed in CLUSTER_SEEDS
+        ],
         "seconds": 0.0,
     }
     report["seconds"] = round(time.monotonic() - begin, 1)
