@@ -13,41 +13,53 @@ import json
 import platform
 import subprocess
 import time
-from dataclasses import asdict
-from itertools import chain
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from embedded_trials import Embedded, Recipe, party_rows, tune
 from numpy.typing import NDArray
 from torch import Tensor
 
-from secfpp.cluster.adaptive import adaptive_k_means
-from secfpp.cluster.one_shot import one_shot
+from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.plain import adjusted_rand_index, run_plain
-from secfpp.cluster.queries import Task
+from secfpp.cluster.queries import Assignment, Task
+from secfpp.learn import trainer
+from secfpp.learn.clip import load_clip
 from secfpp.learn.embedded import embedded_train_test, rendered, tiny_clip_directory
 from secfpp.learn.images import ImageSet
+from secfpp.learn.partition import by_domain
+from secfpp.learn.prompt import HierarchicalPrompt
 from secfpp.learn.renderings import Domain
+from secfpp.learn.settings import ClipSettings, Optimiser, TrainingSettings
 
 DOMAINS = [str(domain) for domain in Domain]
-BASELINE = "a photo of a"
-START = "here we can see a photo of a"
+BASELINE = "a photo of a {}."
+CLIP = ClipSettings(template=BASELINE)
 TEMPLATES = [
     BASELINE,
-    "a photograph of a",
-    "a pencil drawing of a",
-    "a pencil sketch of a",
-    "an outline drawing of a",
-    "a cartoon of a",
-    "a flat cartoon of a",
-    "a dark photo of a",
-    "a night photo of a",
-    "a noisy dark photo of a",
-    START,
+    "a photograph of a {}.",
+    "a pencil drawing of a {}.",
+    "a pencil sketch of a {}.",
+    "an outline drawing of a {}.",
+    "a cartoon of a {}.",
+    "a flat cartoon of a {}.",
+    "a dark photo of a {}.",
+    "a night photo of a {}.",
+    "a noisy dark photo of a {}.",
 ]
-RECIPE = Recipe(steps=60, rate=0.05, class_rate=0.005)
+RECIPE = TrainingSettings(
+    optimiser=Optimiser.ADAM,
+    learning_rate=0.005,
+    class_learning_rate=0.0005,
+    steps=20,
+    batch=1000,
+)
+"""What a party does in one round; a batch holds all its images."""
+
+ALONE = replace(RECIPE, steps=60, batch=3000)
+"""For one prompt tuned outside a federation."""
+
 FRACTION_BITS = 16
 ROUNDS = 3
 PARTIES_PER_DOMAIN = 4
@@ -57,6 +69,8 @@ SHARE = 0.75
 """Of the training photographs, how many a seed draws for tuning one prompt."""
 
 Hits = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Prompts = tuple[Tensor, Tensor]
 
 
 class Photographs:
@@ -64,24 +78,48 @@ class Photographs:
 
     def __init__(self) -> None:
         train, test = embedded_train_test()
-        self.clip = Embedded(tiny_clip_directory(), train.classes)
-        self.train_labels, self.test_labels = train.labels, torch.from_numpy(test.labels)
+        self.clip = load_clip(CLIP, torch.device("cpu"))
+        self.tuning = trainer.Task(self.clip.tower(train.classes), self.clip.scale)
+        self.classes, self.train_labels, self.test_labels = (
+            train.classes,
+            train.labels,
+            torch.from_numpy(test.labels),
+        )
         self.train = {d: self._features(rendered(train, d, seed=0)) for d in DOMAINS}
         self.test = {d: self._features(rendered(test, d, seed=1)) for d in DOMAINS}
-        self.start = self.clip.context(START)
+        self.start = self.clip.initial_context()
         self.nothing = torch.zeros_like(self.start)
 
     def _features(self, images: ImageSet) -> Tensor:
-        return self.clip.image_features(images)
+        fitted = self.clip.preprocessing.fit_all(images)
+        return torch.from_numpy(self.clip.image_features(fitted.images))
 
+    @torch.no_grad()
     def hits(self, context: Tensor, domain: str) -> Hits:
-        return self.clip.hits(context, self.test[domain], self.test_labels)
+        """Per held-out image, 1 where the nearest class is the right one and 0 where not."""
+        logits = self.tuning.logits(context, self.test[domain])
+        return self._right(logits)
 
-    def rows(self, domain: str, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        return self.train[domain][rows], torch.from_numpy(self.train_labels[rows])
+    def template_hits(self, template: str, domain: str) -> Hits:
+        """The same without a prompt, for a hand-written template."""
+        clip = load_clip(ClipSettings(template=template), torch.device("cpu"))
+        return self._right(self.test[domain] @ clip.zero_shot_features(self.classes).T)
+
+    def _right(self, logits: Tensor) -> Hits:
+        return (logits.argmax(dim=1) == self.test_labels).numpy().astype(np.float64)
+
+    def tune(
+        self, start: Prompts, parts: list[tuple[str, Rows]], recipe: TrainingSettings, *, seed: int
+    ) -> Prompts:
+        """Tune G and L on the given training images, each part in its domain."""
+        features = torch.cat([self.train[domain][rows] for domain, rows in parts])
+        labels = torch.cat([torch.from_numpy(self.train_labels[rows]) for _, rows in parts])
+        prompt = HierarchicalPrompt(*start)
+        trainer.train(self.tuning, trainer.Examples(features, labels), prompt, recipe, seed=seed)
+        return prompt.domain.detach(), prompt.classes.detach()
 
 
-def interval(differences: Hits) -> dict[str, float]:
+def _interval(differences: Hits) -> dict[str, float]:
     """Mean of paired differences in points, with a normal 95 % interval over images."""
     points = 100 * differences
     half = 1.96 * points.std(ddof=1) / np.sqrt(len(points))
@@ -99,16 +137,15 @@ def tuned_prompts(task: Photographs, domains: list[str]) -> Hits:
         generator = np.random.default_rng(seed)
         count = len(task.train_labels)
         rows = generator.permutation(count)[: int(SHARE * count)]
-        parts = [task.rows(domain, rows) for domain in domains]
-        data = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
-        domain, own, _ = tune(task.clip, (task.start, task.nothing), data, RECIPE, seed=seed)
+        parts = [(domain, rows) for domain in domains]
+        domain, own = task.tune((task.start, task.nothing), parts, ALONE, seed=seed)
         total += [task.hits(domain + own, name) for name in DOMAINS]
     return total / len(PAIRED_SEEDS)
 
 
 def accuracy_figures(task: Photographs) -> dict[str, object]:
     """Zero-shot, right, wrong and pooled prompts in every domain, paired."""
-    zero = {t: [task.hits(task.clip.context(t), d) for d in DOMAINS] for t in TEMPLATES}
+    zero = {t: [task.template_hits(t, d) for d in DOMAINS] for t in TEMPLATES}
     by_domain = {name: tuned_prompts(task, [name]) for name in DOMAINS}
     pooled = tuned_prompts(task, DOMAINS)
     figures: dict[str, object] = {}
@@ -116,15 +153,15 @@ def accuracy_figures(task: Photographs) -> dict[str, object]:
         right = by_domain[name][index]
         best = max(TEMPLATES, key=lambda text: zero[text][index].mean())
         figures[name] = {
-            "zero_shot": {text: percent(zero[text][index]) for text in TEMPLATES},
+            "zero_shot": {text: _percent(zero[text][index]) for text in TEMPLATES},
             "best_template": best,
-            "tuned_in": {other: percent(by_domain[other][index]) for other in DOMAINS},
-            "pooled": percent(pooled[index]),
-            "right_minus_zero_shot": interval(right - zero[BASELINE][index]),
-            "right_minus_best_template": interval(right - zero[best][index]),
-            "right_minus_pooled": interval(right - pooled[index]),
+            "tuned_in": {other: _percent(by_domain[other][index]) for other in DOMAINS},
+            "pooled": _percent(pooled[index]),
+            "right_minus_zero_shot": _interval(right - zero[BASELINE][index]),
+            "right_minus_best_template": _interval(right - zero[best][index]),
+            "right_minus_pooled": _interval(right - pooled[index]),
             "right_minus_wrong": {
-                other: interval(right - by_domain[other][index])
+                other: _interval(right - by_domain[other][index])
                 for other in DOMAINS
                 if other != name
             },
@@ -132,76 +169,84 @@ def accuracy_figures(task: Photographs) -> dict[str, object]:
     return figures
 
 
-def percent(hits: Hits) -> float:
+def _percent(hits: Hits) -> float:
     return round(100 * float(hits.mean()), 2)
 
 
-def federation(task: Photographs, domains: list[str], seed: int) -> dict[str, object]:
-    """Rounds of tuning, clustering on plain levels, and averaging in each found cluster."""
-    parties = shuffled_parties(domains, seed)
-    rows = {
-        domain: party_rows(task.train_labels, PARTIES_PER_DOMAIN, seed=10 * seed + index)
-        for index, domain in enumerate(domains)
-    }
-    names = tuple(f"party-{index:02d}" for index in range(len(parties)))
-    true = {name: domains.index(party[0]) for name, party in zip(names, parties, strict=True)}
-    shared, own = (dict.fromkeys(names, part) for part in (task.start, task.nothing))
-    previous, found = None, []
-    for number in range(ROUNDS):
+class Federation:
+    """Some parties in true domains, in an order that tells nothing, over several rounds."""
+
+    def __init__(self, task: Photographs, domains: list[str], seed: int) -> None:
+        self._task, self._seed = task, seed
+        one = np.zeros_like(task.train_labels)
+        rows = {
+            domain: by_domain(task.train_labels, one, PARTIES_PER_DOMAIN, 10 * seed + index)
+            for index, domain in enumerate(domains)
+        }
+        parties = [(domain, part) for domain in domains for part in rows[domain]]
+        order = np.random.default_rng(seed).permutation(len(parties))
+        self._images = [parties[index] for index in order]
+        self.names = tuple(f"party-{index:02d}" for index in range(len(parties)))
+        self.domain = {
+            name: domain for name, (domain, _) in zip(self.names, self._images, strict=True)
+        }
+        self.true = {name: domains.index(domain) for name, domain in self.domain.items()}
+        self._shared = dict.fromkeys(self.names, task.start)
+        self._own = dict.fromkeys(self.names, task.nothing)
+        self._previous: Assignment | None = None
+
+    def round(self, number: int, method: ClusteringMethod) -> dict[str, object]:
+        """Tune, cluster on plain levels, and average in each found cluster."""
         begin = time.perf_counter()
-        for index, (name, (domain, place)) in enumerate(zip(names, parties, strict=True)):
-            data = task.rows(domain, rows[domain][place])
-            start = shared[name], own[name]
-            shared[name], own[name], _ = tune(
-                task.clip, start, data, RECIPE, seed=1000 * seed + 100 * number + index
+        for index, (name, images) in enumerate(zip(self.names, self._images, strict=True)):
+            start = self._shared[name], self._own[name]
+            seed = 1000 * self._seed + 100 * number + index
+            self._shared[name], self._own[name] = self._task.tune(
+                start, [images], RECIPE, seed=seed
             )
-        seconds = (time.perf_counter() - begin) / len(names)
+        seconds = (time.perf_counter() - begin) / len(self.names)
+        prompts = dict(self._shared)
         levels = {
             name: np.rint(prompt.flatten().double().numpy() * 2**FRACTION_BITS).astype(np.int64)
-            for name, prompt in shared.items()
+            for name, prompt in prompts.items()
         }
-        budget = 3 * len(names) * max(len(domains), 4)
-        assignment, questions = run_plain(adaptive_k_means, Task(names, budget, previous), levels)
-        single, _ = run_plain(one_shot, Task(names, len(names) ** 2), levels)
-        found.append(
-            {
-                "adjusted_rand_index": adjusted_rand_index(assignment.labels, true),
-                "one_shot_adjusted_rand_index": adjusted_rand_index(single.labels, true),
-                "distances_asked": len(questions),
-                "largest_value": max(float(prompt.abs().max()) for prompt in shared.values()),
-                "seconds_per_party": round(seconds, 3),
-                **spread(shared, true),
-            }
-        )
-        shared = {
-            member: torch.stack([shared[other] for other in cluster]).mean(0)
-            for cluster in assignment.clusters
-            for member in cluster
+        count = len(self.names)
+        task = Task(self.names, 3 * count * count, self._previous)
+        found, questions = run_plain(method.clusterer, task, levels)
+        self._previous = found
+        for cluster in found.clusters:
+            mean = torch.stack([prompts[name] for name in cluster]).mean(0)
+            self._shared |= dict.fromkeys(cluster, mean)
+        return {
+            "adjusted_rand_index": round(adjusted_rand_index(found.labels, self.true), 4),
+            "distances_asked": len(questions),
+            "largest_value": round(max(float(p.abs().max()) for p in prompts.values()), 3),
+            "seconds_per_party": round(seconds, 3),
+            **spread(prompts, self.true),
         }
-        previous = assignment
-    accuracy = {
-        domain: round(
-            float(
-                np.mean(
-                    [
-                        percent(task.hits(shared[name] + own[name], domain))
-                        for name, party in zip(names, parties, strict=True)
-                        if party[0] == domain
-                    ]
-                )
-            ),
-            2,
-        )
-        for domain in domains
+
+    def accuracy(self) -> dict[str, float]:
+        """Held-out accuracy of G + L by domain, mean over its parties."""
+        right: dict[str, list[Hits]] = {}
+        for name, domain in self.domain.items():
+            context = self._shared[name] + self._own[name]
+            right.setdefault(domain, []).append(self._task.hits(context, domain))
+        return {domain: _percent(np.mean(hits, axis=0)) for domain, hits in right.items()}
+
+
+def federation(
+    task: Photographs, domains: list[str], seed: int, *, method: ClusteringMethod
+) -> dict[str, object]:
+    """All rounds of one federation."""
+    parties = Federation(task, domains, seed)
+    rounds = [parties.round(number, method) for number in range(ROUNDS)]
+    return {
+        "domains": domains,
+        "method": method.value,
+        "seed": seed,
+        "rounds": rounds,
+        "accuracy": parties.accuracy(),
     }
-    return {"domains": domains, "seed": seed, "rounds": found, "accuracy": accuracy}
-
-
-def shuffled_parties(domains: list[str], seed: int) -> list[tuple[str, int]]:
-    """(domain, place in it) of each party, in an order that tells nothing."""
-    parties = [(domain, place) for domain in domains for place in range(PARTIES_PER_DOMAIN)]
-    order = np.random.default_rng(seed).permutation(len(parties))
-    return [parties[index] for index in order]
 
 
 def spread(prompts: dict[str, Tensor], true: dict[str, int]) -> dict[str, float]:
@@ -237,18 +282,19 @@ def main() -> None:
             check=True,
         ).stdout.strip(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "recipe": asdict(RECIPE),
-        "start": START,
+        "recipe_of_a_round": asdict(RECIPE),
+        "recipe_outside_a_federation": asdict(ALONE),
+        "template": CLIP.template,
         "tokens": len(task.start),
         "held_out_per_domain": len(task.test_labels),
         "paired_seeds": list(PAIRED_SEEDS),
         "accuracy": accuracy_figures(task),
-        "federations": list(
-            chain.from_iterable(
-                [federation(task, domains, seed) for seed in CLUSTER_SEEDS]
-                for domains in FEDERATIONS
-            )
-        ),
+        "federations": [
+            federation(task, domains, seed, method=method)
+            for method in ClusteringMethod
+            for domains in FEDERATIONS
+            for seed in CLUSTER_SEEDS
+        ],
         "seconds": 0.0,
     }
     report["seconds"] = round(time.monotonic() - begin, 1)
