@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 from secfpp.cluster.queries import Assignment
@@ -60,3 +61,13 @@ def ledger_entry(
         "opened_to_members": {"cluster_means": [list(cluster) for cluster in disclosed.means]},
         "opened_to_nobody": {"small_clusters": [list(cluster) for cluster in disclosed.small]},
     }
+
+
+def reported_accuracy(text: str) -> float | None:
+    """The accuracy in a party's report, if it chose to tell one and the report can be read."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    accuracy = told.get("accuracy") if isinstance(told, dict) else None
+    return float(accuracy) if isinstance(accuracy, int | float) else None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
-from secfpp.coordinator.records import describe, ledger_entry
+from secfpp.coordinator.records import describe, ledger_entry, reported_accuracy
 from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.events import Event, EventLog
 from secfpp.journal.files import write_json
@@ -61,6 +61,7 @@ class RunSession:
         self._inbox: asyncio.Queue[tuple[str, Message | PeersMissing]] = asyncio.Queue()
         self._stopped = ""
         self._ledger: list[dict[str, object]] = []
+        self._told_by_choice: list[dict[str, object]] = []
         self._round = 0
         self._attempt = 0
         self._told: dict[str, tuple[int, str, int]] = {}
@@ -186,6 +187,7 @@ class RunSession:
             closed = await self._attempts(roster, dim, previous)
             previous = Assignment(dict(closed.disclosed.labels))
             roster = tuple(name for name in roster if name not in closed.lost)
+        await self._reports_of({name for name, _ in closed.disclosed.labels} & set(roster))
 
     async def _attempts(
         self, roster: tuple[str, ...], dim: int, previous: Assignment | None
@@ -247,7 +249,7 @@ class RunSession:
                 if self._moved(sender, message):
                     clock.progress()
             elif isinstance(message, Report):
-                self._say("report", peer=sender, text=f"{sender} reports {message.text}")
+                self._on_report(sender, message)
             elif isinstance(message, PeersMissing):
                 self._post(machine.lose(sender, str(message)))
             elif isinstance(message, RoundMessage) and message.key == machine.params.key:
@@ -267,9 +269,39 @@ class RunSession:
 
     # --- Writing down.
 
+    async def _reports_of(self, parties: set[str]) -> None:
+        """Wait for what the parties tell of the last round; they measure after they have finished.
+
+        Who tells nothing for an idle timeout is not waited for.
+        """
+        clock = RoundClock(self._settings.time)
+        while parties and clock.left:
+            item = await self._next(min(1.0, clock.left))
+            match item:
+                case (sender, Report(round=number) as report):
+                    self._on_report(sender, report)
+                    if number == self._round:
+                        parties = parties - {sender}
+                    clock.progress()
+                case (sender, PeersMissing()):
+                    parties = parties - {sender}
+
+    def _on_report(self, sender: str, report: Report) -> None:
+        """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""
+        self._say("report", peer=sender, text=f"{sender} reports {report.text}")
+        accuracy = reported_accuracy(report.text)
+        if accuracy is not None:
+            told = {"round": report.round, "party": sender, "accuracy": accuracy}
+            self._told_by_choice.append(told)
+            self._write_ledger()
+
+    def _write_ledger(self) -> None:
+        ledger = {"run": self.run, "rounds": self._ledger, "told_by_choice": self._told_by_choice}
+        write_json(self.directory / "ledger.json", ledger)
+
     def _record(self, params: RoundParams, closed: Closed, previous: Assignment | None) -> None:
         self._ledger.append(ledger_entry(params, closed.disclosed, self.job, previous))
-        write_json(self.directory / "ledger.json", {"run": self.run, "rounds": self._ledger})
+        self._write_ledger()
         clusters = len({label for _, label in closed.disclosed.labels})
         self._say(
             "closed",

@@ -247,7 +247,7 @@ def test_no_residue_appears_in_the_representation_of_any_message(federation):
 
 
 def test_a_loss_right_after_all_deals_were_excused_does_not_end_the_round(federation):
-    """Found by killing processes: nobody was ready yet, and the loss made that look like the end."""
+    """Found by killing processes: nobody was ready yet, and the loss looked like the end."""
     setup = federation(parties=8)
     coordinator = setup.network().coordinator
     coordinator.open()

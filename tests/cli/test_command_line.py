@@ -1,0 +1,114 @@
+"""The command line: help without torch, one JSON object, exit codes, errors in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from secfpp.cli import COMMANDS
+
+BLOCKER = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "open_clip", "torchvision"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name.split(".")[0])
+sys.meta_path.insert(0, Blocked())
+from secfpp.cli import main
+main()
+"""
+
+
+def secfpp(*arguments: str, blocked: bool = False) -> subprocess.CompletedProcess[str]:
+    command = ["-c", BLOCKER] if blocked else ["-m", "secfpp"]
+    return subprocess.run(
+        [sys.executable, *command, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+
+
+def test_every_help_works_where_torch_is_not_installed():
+    for name in COMMANDS:
+        if name == "bench":
+            continue  # Measures the learner: see below.
+        result = secfpp(name, "--help", blocked=True)
+        assert result.returncode == 0, (name, result.stderr)
+    listed = secfpp("--help", blocked=True)
+    assert listed.returncode == 0
+    assert all(name in listed.stdout for name in COMMANDS)
+
+
+def test_a_command_that_needs_torch_says_what_to_install():
+    result = secfpp("bench", "--help", blocked=True)
+    assert result.returncode == 2
+    assert "install secfpp[train]" in result.stderr
+
+
+def test_an_unknown_command_exits_2_and_names_the_nearest():
+    result = secfpp("statsu")
+    assert result.returncode == 2
+    assert "did you mean status?" in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_error_is_one_json_object_with_whose_fault_and_what_to_do(tmp_path):
+    result = secfpp("config", "show", "job", str(tmp_path / "none.toml"), "--format", "json")
+    assert result.returncode == 2
+    (line,) = result.stdout.splitlines()
+    envelope = json.loads(line)
+    assert envelope["schema_version"] == 1
+    assert envelope["status"] == "error"
+    assert envelope["error"]["code"] == "SECFPP-E-CONFIG"
+    assert envelope["error"]["whose"] == "operator"
+    assert "cannot read" in envelope["error"]["message"]
+    assert "error SECFPP-E-CONFIG: cannot read" in result.stderr
+
+
+def test_init_writes_files_that_config_show_accepts_and_never_overwrites(tmp_path):
+    assert secfpp("init", "federation", "--dir", str(tmp_path)).returncode == 0
+    assert secfpp("init", "party", "--dir", str(tmp_path)).returncode == 0
+    for kind in ("coordinator", "party", "job"):
+        result = secfpp("config", "show", kind, str(tmp_path / f"{kind}.toml"), "--format", "json")
+        assert result.returncode == 0, result.stderr
+        settings = json.loads(result.stdout)["data"]["settings"]
+        assert {"key", "value", "source"} == set(settings[0])
+    again = secfpp("init", "party", "--dir", str(tmp_path))
+    assert again.returncode == 2
+    assert "not overwritten" in again.stderr
+
+
+def test_an_operator_whose_coordinator_is_not_there_gets_exit_3_and_the_cause(tmp_path):
+    from secfpp.pki.names import Role
+    from secfpp.pki.store import throwaway_federation
+
+    homes = throwaway_federation(tmp_path, {"boss": Role.OPERATOR})
+    result = secfpp("status", "--tls", str(homes["boss"]), "--address", "127.0.0.1:1")
+    assert result.returncode == 3
+    assert "TCP refused, nothing listens there" in result.stderr
+
+
+@pytest.mark.parametrize("parties", ["7", "9", "20"])
+def test_a_demo_of_an_impossible_size_says_which_are_possible(parties):
+    result = secfpp("demo", "--training", "vectors", "--parties", parties)
+    assert result.returncode == 2
+    assert "use --parties 8, 12 or 16" in result.stderr
+
+
+def test_a_party_daemon_of_the_wrong_role_is_refused(tmp_path):
+    from secfpp.pki.names import Role
+    from secfpp.pki.store import throwaway_federation
+
+    homes = throwaway_federation(tmp_path, {"boss": Role.OPERATOR})
+    config = tmp_path / "party.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n[tls]\ndirectory = "{homes["boss"]}"\n')
+    result = secfpp("party", "--config", str(config))
+    assert result.returncode == 4
+    assert "boss is no party: operator" in result.stderr

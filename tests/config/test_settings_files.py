@@ -1,0 +1,177 @@
+"""Settings: what is refused and how it is said; samples that load and leave no key out."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from secfpp.errors import ConfigError
+from secfpp.protocol.params import AttemptKey
+from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings, job_from
+from secfpp.settings.loading import load, origins
+from secfpp.settings.rounds import default_colluders, round_params
+
+MODELS = {
+    "coordinator.toml": CoordinatorSettings,
+    "party.toml": PartySettings,
+    "job.toml": JobSettings,
+}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def sample(name: str) -> str:
+    return files("secfpp.settings").joinpath("samples", name).read_text("utf-8")
+
+
+def uncommented(text: str) -> str:
+    return re.sub(r"(?m)^# (\w+ = )", r"\1", text)
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found |= keys_of(inner, f"{prefix}{name}.")
+        else:
+            found.add(f"{prefix}{name}")
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_sample_loads_as_it_is_and_with_every_line_switched_on(tmp_path, name):
+    for text in (sample(name), uncommented(sample(name))):
+        load(MODELS[name], written(tmp_path, text), {})
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_sample_shows_every_key_and_its_true_default(tmp_path, name):
+    shown = tomllib.loads(uncommented(sample(name)))
+    flat = {
+        f"{table}.{key}": value
+        for table, values in shown.items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+        if table != "parties"
+    }
+    flat |= {key: value for key, value in shown.items() if not isinstance(value, dict)}
+    if "parties" in shown:
+        flat["parties"] = shown["parties"]
+    assert set(flat) == keys_of(MODELS[name])
+    defaults = load(MODELS[name], written(tmp_path, sample(name)), {})
+    everything = load(MODELS[name], written(tmp_path, uncommented(sample(name))), {})
+    examples = {"path", "colluders", "stragglers", "fraction_bits", "minimum_cluster"}
+    examples |= {"query_budget"}
+    for key in keys_of(MODELS[name]):
+        if key.split(".")[-1] not in examples:
+            assert value_of(defaults, key) == value_of(everything, key), key
+
+
+def value_of(settings: BaseModel, key: str) -> object:
+    value: object = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path):
+    path = written(tmp_path, sample("job.toml").replace("[protocol]", "[protocol]\ncoluders = 1"))
+    with pytest.raises(ConfigError) as refusal:
+        load(JobSettings, path, {})
+    assert "protocol.coluders is no setting; did you mean protocol.colluders?" in str(refusal.value)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_missing_required_key_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="state_dir is required and missing"):
+        load(PartySettings, written(tmp_path, '[tls]\ndirectory = "pki"'), {})
+
+
+def test_a_wrong_value_is_refused_by_key_and_rule(tmp_path):
+    with pytest.raises(ConfigError, match="rounds: Input should be greater than or equal to 1"):
+        load(JobSettings, written(tmp_path, "rounds = 0"), {})
+
+
+def test_toml_that_is_none_and_a_file_that_is_not_there_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="is no valid TOML"):
+        load(JobSettings, written(tmp_path, "rounds = = 3"), {})
+    with pytest.raises(ConfigError, match="cannot read"):
+        load(JobSettings, tmp_path / "missing.toml", {})
+
+
+def test_the_three_waits_are_kept_in_order(tmp_path):
+    text = '[tls]\ndirectory = "p"\n[parties]\na = "h:1"\n[time]\nround_deadline = 10'
+    with pytest.raises(ConfigError, match=r"round_deadline must not be below .* 10 < 60"):
+        load(CoordinatorSettings, written(tmp_path, 'state_dir = "s"\n' + text), {})
+
+
+def test_the_environment_beats_the_file_and_the_file_the_default(tmp_path):
+    path = written(tmp_path, "rounds = 5\n[training]\nsteps = 7")
+    environment = {"SECFPP_TRAINING__STEPS": "9"}
+    assert load(JobSettings, path, {}).training.steps == 7
+    assert load(JobSettings, path, environment).training.steps == 9
+    found = {item.key: item for item in origins(JobSettings, path, environment)}
+    assert found["training.steps"].source == "environment SECFPP_TRAINING__STEPS"
+    assert found["rounds"].source == str(path)
+    assert found["seed"].source == "default"
+    assert found["training.steps"].value == "9"
+
+
+def test_a_job_survives_its_way_as_json():
+    job = JobSettings(name="clinic", rounds=2)
+    assert job_from(job.model_dump_json()) == job
+    with pytest.raises(ConfigError, match="no valid JSON"):
+        job_from("{")
+
+
+def roster(parties: int) -> tuple[str, ...]:
+    return tuple(f"p{i}" for i in range(parties))
+
+
+@pytest.mark.parametrize("parties", range(3, 41))
+def test_the_defaults_fit_every_number_of_parties(parties):
+    params = round_params(
+        JobSettings(rounds=1), AttemptKey("r", 1, 1), "c", roster(parties), dim=4096
+    )
+    assert params.colluders == default_colluders(parties) == max(1, (parties - 1) // 5)
+    assert params.stragglers in (0, 1)
+    assert params.stragglers == 1 or parties < 4
+
+
+def test_headroom_that_is_broken_says_the_formula_and_what_would_fit():
+    job = JobSettings(protocol={"fraction_bits": 24})
+    with pytest.raises(ConfigError) as refusal:
+        round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=8192)
+    assert "d'·(2·m·B)² < 2^61 − 1" in str(refusal.value)
+    assert "the largest fraction_bits that fits is 19" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rule"),
+    [
+        ({"colluders": 4}, "n ≥ 2"),
+        ({"colluders": 1, "stragglers": 2}, "0 ≤ S ≤ T is needed"),
+        ({"adversaries": 1}, "A must be 0"),
+        ({"minimum_cluster": 2}, r"max\(3, T\+2\) = 3 is needed, not 2"),
+    ],
+)
+def test_thresholds_that_do_not_fit_are_refused_with_their_numbers(protocol, rule):
+    job = JobSettings(protocol=protocol)
+    with pytest.raises(ConfigError, match=rule):
+        round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=1024)
+
+
+def test_one_shot_beyond_its_budget_is_refused_when_the_round_is_opened():
+    job = JobSettings(clustering={"method": "one_shot", "query_budget": 20})
+    with pytest.raises(ConfigError, match="28 distances, query_budget is 20"):
+        round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=1024)
