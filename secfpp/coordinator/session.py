@@ -61,6 +61,7 @@ class RunSession:
         self._inbox: asyncio.Queue[tuple[str, Message | PeersMissing]] = asyncio.Queue()
         self._stopped = ""
         self._ledger: list[dict[str, object]] = []
+        self._reported: set[str] = set()
         self._told_by_choice: list[dict[str, object]] = []
         self._round = 0
         self._attempt = 0
@@ -184,6 +185,7 @@ class RunSession:
         previous: Assignment | None = None
         for number in range(1, self.job.rounds + 1):
             self._round = number
+            self._reported.clear()
             closed = await self._attempts(roster, dim, previous)
             previous = Assignment(dict(closed.disclosed.labels))
             roster = tuple(name for name in roster if name not in closed.lost)
@@ -275,13 +277,10 @@ class RunSession:
         Who tells nothing for an idle timeout is not waited for.
         """
         clock = RoundClock(self._settings.time)
-        while parties and clock.left:
-            item = await self._next(min(1.0, clock.left))
-            match item:
-                case (sender, Report(round=number) as report):
+        while not parties <= self._reported and clock.left:
+            match await self._next(min(1.0, clock.left)):
+                case (sender, Report() as report):
                     self._on_report(sender, report)
-                    if number == self._round:
-                        parties = parties - {sender}
                     clock.progress()
                 case (sender, PeersMissing()):
                     parties = parties - {sender}
@@ -289,6 +288,8 @@ class RunSession:
     def _on_report(self, sender: str, report: Report) -> None:
         """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""
         self._say("report", peer=sender, text=f"{sender} reports {report.text}")
+        if report.round == self._round:
+            self._reported.add(sender)
         accuracy = reported_accuracy(report.text)
         if accuracy is not None:
             told = {"round": report.round, "party": sender, "accuracy": accuracy}

@@ -17,7 +17,11 @@ from secfpp.journal.files import private_directory
 from secfpp.settings.files import JobSettings, TrainingJob
 
 PARTIES_A_DOMAIN = 4
-DOMAINS = ("pencil", "night", "cartoon", "photograph")
+DOMAINS = {
+    2: ("photograph", "pencil"),
+    3: ("pencil", "cartoon", "night"),
+    4: ("photograph", "pencil", "cartoon", "night"),
+}
 VECTOR_DIM = 1024
 
 
@@ -40,13 +44,13 @@ class Scenario:
 def scenario(training: Training, *, parties: int, rounds: int, seed: int, home: Path) -> Scenario:
     """The demo for so many parties, a multiple of 4 from 8 to 16; ConfigError otherwise."""
     count = parties // PARTIES_A_DOMAIN
-    if parties % PARTIES_A_DOMAIN or not 2 <= count <= len(DOMAINS):
+    if parties % PARTIES_A_DOMAIN or count not in DOMAINS:
         raise ConfigError(
-            f"the demo has 4 parties in each of 2 to {len(DOMAINS)} domains, not {parties} parties",
+            f"the demo has 4 parties in each of 2 to 4 domains, not {parties} parties in all",
             fix="use --parties 8, 12 or 16",
         )
     names = tuple(f"party-{index + 1}" for index in range(parties))
-    domains = {name: DOMAINS[index % count] for index, name in enumerate(names)}
+    domains = {name: DOMAINS[count][index % count] for index, name in enumerate(names)}
     parts = {name: index // count for index, name in enumerate(names)}
     if training is Training.VECTORS:
         job = JobSettings(
@@ -64,6 +68,7 @@ def scenario(training: Training, *, parties: int, rounds: int, seed: int, home: 
                 "kind": "embedded",
                 "domain": domains[name],
                 "part": [parts[name], PARTIES_A_DOMAIN],
+                "seed": seed,
             },
         }
         for name in names

@@ -41,6 +41,9 @@ __all__ = [
 COMMAND = (sys.executable, "-m", "secfpp.learn.worker")
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",  # Several trainers share the cores.
+    # Memory that torch gives back is kept: fetching it anew from the system costs most of a step.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # Without it CUDA sums in a different order each time.
     "PYTHONUNBUFFERED": "1",
 }

@@ -143,7 +143,7 @@ class ClipJob(Section):
         "ViT-B-16", description="the open_clip model of weights that are not embedded"
     )
     tokens: int = Field(8, ge=1, le=64, description="context vectors")
-    template: str = Field("a photo of a {}", description="the initial text, for zero-shot too")
+    template: str = Field("a photo of a {}.", description="the initial text, for zero-shot too")
 
 
 class TrainingJob(Section):
@@ -151,11 +151,11 @@ class TrainingJob(Section):
 
     kind: Literal["clip", "vectors"] = Field("clip", description="tune prompts, or deal vectors")
     dim: int = Field(64, ge=1, le=2_000_000, description="of the vectors (kind = vectors)")
-    steps: int = Field(40, ge=1, description="optimiser steps a round")
-    batch: int = Field(64, ge=1, description="images a step")
+    steps: int = Field(20, ge=1, description="optimiser steps a round")
+    batch: int = Field(256, ge=1, description="images a step, at most all of a party's")
     optimiser: Literal["adam", "sgd"] = Field("adam", description="adam or sgd")
-    learning_rate: float = Field(0.01, gt=0, description="of the domain-level prompt")
-    class_learning_rate: float = Field(0.001, ge=0, description="of the class-level prompt")
+    learning_rate: float = Field(0.005, gt=0, description="of the domain-level prompt")
+    class_learning_rate: float = Field(0.0005, ge=0, description="of the class-level prompt")
     gradient_clip: float = Field(1.0, gt=0, description="largest gradient norm")
     rank: int = Field(0, ge=0, description="of the class-level prompt, 0 for full")
 

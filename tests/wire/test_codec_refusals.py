@@ -350,8 +350,9 @@ def test_an_unknown_field_is_refused_wherever_it_stands(examples: Examples) -> N
     unknown = bytes.fromhex("a2060178")  # Field 100, one byte.
     outside = encode(examples["done"]) + unknown
     key = bytes.fromhex("0a0c0a0664656d6f2d3110021801")
-    assert encode(examples["close dealing"]) == bytes.fromhex("08019a010e") + key
-    inside = bytes.fromhex("08019a0112") + key + unknown
+    missing = bytes.fromhex("120770617274792d30")  # "party-0"
+    assert encode(examples["close dealing"]) == bytes.fromhex("08019a0117") + key + missing
+    inside = bytes.fromhex("08019a011b") + key + missing + unknown
     assert "unknown fields" in refused(outside)
     assert "unknown fields" in refused(inside)
 
