@@ -61,6 +61,7 @@ class RunSession:
         self._inbox: asyncio.Queue[tuple[str, Message | PeersMissing]] = asyncio.Queue()
         self._stopped = ""
         self._ledger: list[dict[str, object]] = []
+        self._unfinished: list[dict[str, object]] = []
         self._reported: set[str] = set()
         self._told_by_choice: list[dict[str, object]] = []
         self._round = 0
@@ -210,6 +211,10 @@ class RunSession:
             if isinstance(result, Closed):
                 self._record(params, result, previous)
                 return result
+            if machine.disclosed is not None:
+                self._record_unfinished(
+                    ledger_entry(params, machine.disclosed, self.job, previous), result.reason
+                )
             reason = result.reason
             self._say("failed", text=f"failed: {reason}")
             remaining = tuple(name for name in roster if name not in machine.lost)
@@ -297,8 +302,18 @@ class RunSession:
             self._write_ledger()
 
     def _write_ledger(self) -> None:
-        ledger = {"run": self.run, "rounds": self._ledger, "told_by_choice": self._told_by_choice}
+        ledger = {
+            "run": self.run,
+            "rounds": self._ledger,
+            "unfinished": self._unfinished,
+            "told_by_choice": self._told_by_choice,
+        }
         write_json(self.directory / "ledger.json", ledger)
+
+    def _record_unfinished(self, entry: dict[str, object], reason: str) -> None:
+        """What an attempt opened before it failed stays opened, so it is on the ledger too."""
+        self._unfinished.append({**entry, "failed": reason})
+        self._write_ledger()
 
     def _record(self, params: RoundParams, closed: Closed, previous: Assignment | None) -> None:
         self._ledger.append(ledger_entry(params, closed.disclosed, self.job, previous))

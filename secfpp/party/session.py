@@ -47,8 +47,12 @@ MOST_EARLY = 4096
 
 @dataclass(frozen=True)
 class Dealt:
-    """Inbox item from the party itself: its vectors are ready, or why there are none."""
+    """Inbox item from the party itself: its vectors for one attempt, or why there are none.
 
+    Another attempt may have other fraction bits, so that the same levels would mean other values.
+    """
+
+    key: AttemptKey
     vectors: Vectors | Abstention
 
 
@@ -74,6 +78,7 @@ class PartySession:
         self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
         self._doing = ("preparing", 0, 0)
         self._round = 0
+        self._latest: AttemptKey | None = None
         self._trained: dict[int, Trained] = {}
         self._start: Prompt | None = None
         self._dealt: dict[int, bytes] = {}
@@ -82,7 +87,14 @@ class PartySession:
         self._facts: dict[str, float] = {}
 
     def deliver(self, sender: str, message: Message) -> None:
-        """Take a message of this run; it is handled in turn."""
+        """Take a message of this run; it is handled in turn.
+
+        Only the coordinator opens attempts and ends the run.
+        """
+        if isinstance(message, Open | Ended) and sender != self._settings.coordinator:
+            kind = type(message).__name__
+            self._say("violation", peer=sender, text=f"{sender} sent {kind} as if it coordinated")
+            return
         self._inbox.put_nowait((sender, message))
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
@@ -98,8 +110,9 @@ class PartySession:
                 sender, message = await self._next_command()
                 if isinstance(message, Ended):
                     self.ended = message
-                elif isinstance(message, Open) and sender == self._settings.coordinator:
-                    await self._attempt(message.params)
+                elif isinstance(message, Open):
+                    if self._latest is None or message.key > self._latest:
+                        await self._attempt(message.params)  # Never twice under one key (§8).
                 elif isinstance(message, RoundMessage):
                     self._keep_early(sender, message)
             self._say("ended", text=f"the run ended: {self.ended.reason}")
@@ -142,7 +155,7 @@ class PartySession:
     async def _attempt(self, params: RoundParams) -> None:
         """The one loop of a party: messages, its own vectors and time in, messages out."""
         number = params.key.round
-        self._round = number
+        self._round, self._latest = number, params.key
         released = self._released.get(number)
         circumstances = Circumstances(self._policy(), self._link, os.urandom, released)
         machine = PartyRound(self._link.name, circumstances)
@@ -181,7 +194,7 @@ class PartySession:
         """One item of the inbox; what is left over from an attempt that is over is dropped."""
         sender, message = item
         if isinstance(message, Dealt):
-            if isinstance(machine.state, Preparing):
+            if isinstance(machine.state, Preparing) and message.key == key:
                 self._link.post(machine.deal(message.vectors))
         elif isinstance(message, Ended):
             self.ended = message
@@ -215,7 +228,7 @@ class PartySession:
             self._say("trouble", text=f"sits the round out: {error}")
             vectors = Abstention(f"{error.code}: training did not succeed")
         self._doing = ("round", 0, 0)
-        self._inbox.put_nowait((self._link.name, Dealt(vectors)))
+        self._inbox.put_nowait((self._link.name, Dealt(params.key, vectors)))
 
     def _quantised(self, params: RoundParams, trained: Trained) -> Vectors | Abstention:
         spec = params.feature_sharing

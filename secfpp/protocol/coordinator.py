@@ -90,6 +90,12 @@ class CoordinatorRound:
     _lost: dict[str, str] = field(default_factory=dict, init=False)
     _transcript: Transcript = field(default_factory=Transcript, init=False)
     _violations: list[PeerViolation] = field(default_factory=list, init=False)
+    _disclosed: Disclosed | None = field(default=None, init=False)
+
+    @property
+    def disclosed(self) -> Disclosed | None:
+        """What the attempt has opened so far, if anything; it stays opened if the attempt fails."""
+        return self._disclosed
 
     @property
     def state(self) -> State:
@@ -288,7 +294,9 @@ class CoordinatorRound:
             OpenedDistance(self.params.key, current, query, value)
             for query, value in zip(queries, values, strict=True)
         )
-        return self._advance(replace(state, opened=state.opened + opened), values)
+        state = replace(state, opened=state.opened + opened)
+        self._disclosed = Disclosed(self.params.key, state.opened, (), (), ())
+        return self._advance(state, values)
 
     def _advance(self, state: Asking, values: tuple[int, ...] | None) -> Outbox:
         """Tell the clusterer what was opened; ask its next batch, or assign."""
@@ -314,6 +322,7 @@ class CoordinatorRound:
             means=tuple(cluster for cluster in clusters if len(cluster) >= smallest),
             small=tuple(cluster for cluster in clusters if len(cluster) < smallest),
         )
+        self._disclosed = disclosed
         self._state = Closing(disclosed, {})
         return self._to_all(Assign(self.params.key, len(state.view.batches), labels))
 

@@ -154,13 +154,17 @@ def _check_query(view: View, query: Query) -> None:
 
 
 def _queries_about(view: View) -> Counter[str]:
-    """How many queries have each party as their subject or as their only member (§1)."""
+    """How many queries have each party as their subject or as the only other member (§1).
+
+    m·x_i − Σ_M is x_i − x_s where M is {i, s}: no less about s than the query with M = {s}.
+    """
     count: Counter[str] = Counter()
     for batch in view.batches:
         for query in batch:
             count[query.subject] += 1
-            if len(query.members) == 1:
-                count[query.members[0]] += 1
+            others = [member for member in query.members if member != query.subject]
+            if len(others) == 1:
+                count[others[0]] += 1
     return count
 
 

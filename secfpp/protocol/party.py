@@ -76,7 +76,11 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True)
 class Release:
-    """This party has sent sum shares of a round: for which roster and which labels (§7)."""
+    """This party has vouched for an assignment of a round, and so for its sums (§7).
+
+    Its own sum shares may not have left yet, but others' may have because of its word. Whom it
+    vouched for, the `roster`, and what, the `labels`.
+    """
 
     roster: tuple[str, ...]
     labels: tuple[tuple[str, int], ...]
@@ -266,8 +270,8 @@ class PartyRound:
         if self.released is not None and self.released.roster != params.roster:
             raise PolicyRefusal(
                 "attempt",
-                "sums of this round went to another roster; a second attempt with other members "
-                "could subtract one sum from the other",
+                "this party vouched for sums of this round among another roster; a second attempt "
+                "with other members could subtract one sum from the other",
             )
         return []
 
@@ -343,7 +347,8 @@ class PartyRound:
             raise PolicyRefusal("assignment", "comes from fewer batches than were asked")
         check_labels(state.view, assign.labels)
         if self.released is not None and self.released.labels != assign.labels:
-            raise PolicyRefusal("attempt", "sums of this round went to another assignment before")
+            raise PolicyRefusal("attempt", "this party vouched for another assignment before")
+        self.released = Release(state.params.roster, assign.labels)
         digest = state.view.digest(state.params, EchoStage.ASSIGNMENT, assign)
         echoes = self._vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)
         return echoes + self._release(Assigned(state.params, state.held, state.view, assign))
@@ -354,7 +359,6 @@ class PartyRound:
         params, assign = state.params, state.assign
         if self._echoes.agreed(EchoStage.ASSIGNMENT, assign.batches) < params.echo_quorum:
             return []
-        self.released = Release(params.roster, assign.labels)
         outbox: Outbox = []
         own: dict[str, SumShare] = {}
         for member, share in sum_shares(params, self.me, state.held, assign):

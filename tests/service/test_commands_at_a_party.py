@@ -1,0 +1,140 @@
+"""A party's session obeys the coordinator alone, and deals under no key twice (§8)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from secfpp.party.learner import Trained
+from secfpp.party.session import Dealt, PartySession
+from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Invite, Open
+from secfpp.protocol.params import AttemptKey
+from secfpp.settings.files import JobSettings, PartySettings, Tls
+from secfpp.settings.rounds import round_params
+
+ROSTER = tuple(f"party-{index}" for index in range(5))
+DIM = 64
+
+
+class Outgoing:
+    """In a link's place: keeps what is posted."""
+
+    name = "party-0"
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, object]] = []
+
+    def post(self, envelopes) -> None:
+        self.sent += [(envelope.to, envelope.message) for envelope in envelopes]
+
+    async def drain(self, timeout: float) -> None:
+        """Nothing is under way."""
+
+    def traffic(self) -> dict[str, object]:
+        return {}
+
+    def sign(self, message: bytes) -> bytes:
+        return b"signed"
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        return True
+
+    def deals(self, key: AttemptKey) -> int:
+        return sum(isinstance(m, Deal) and m.key == key for _, m in self.sent)
+
+
+class Ready:
+    """A learner that has always trained."""
+
+    async def prepare(self, told) -> dict[str, str]:
+        return {"dim": str(DIM)}
+
+    async def train(self, round_number, start, told) -> Trained:
+        return Trained(np.full((1, DIM), 0.25, dtype=np.float32), None)
+
+    async def evaluate(self, domain_prompt) -> dict[str, float]:
+        return {}
+
+    def metadata(self) -> dict[str, str]:
+        return {}
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+
+def opening(attempt: int) -> Open:
+    return Open(round_params(JobSettings(), AttemptKey("run", 1, attempt), "boss", ROSTER, DIM))
+
+
+def session_in(tmp_path: Path) -> tuple[PartySession, Outgoing]:
+    link = Outgoing()
+    settings = PartySettings(coordinator="boss", state_dir=tmp_path, tls=Tls(directory=tmp_path))
+    return PartySession(Invite("run", "{}", ()), link, settings, Ready()), link
+
+
+async def until(holds) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+async def conducted(session: PartySession, script) -> None:
+    conducting = asyncio.create_task(session.conduct())
+    await script()
+    session.deliver("boss", Ended("run", True, "done"))
+    await asyncio.wait_for(conducting, 5)
+
+
+def test_a_key_that_was_dealt_under_is_never_dealt_under_again(tmp_path):
+    session, link = session_in(tmp_path)
+
+    async def script():
+        for attempt in (1, 2):
+            session.deliver("boss", opening(attempt))
+            key = AttemptKey("run", 1, attempt)
+            await until(lambda key=key: link.deals(key))
+            session.deliver("boss", Halt(key, "test", "the attempt is over"))
+        session.deliver("boss", opening(1))
+        await asyncio.sleep(0.1)
+
+    asyncio.run(conducted(session, script))
+    assert [link.deals(AttemptKey("run", 1, attempt)) for attempt in (1, 2)] == [4, 4]
+
+
+@pytest.mark.parametrize("command", [Ended("run", True, "go home"), opening(2)])
+def test_a_party_cannot_end_the_run_or_an_attempt_of_another(tmp_path, command):
+    session, link = session_in(tmp_path)
+
+    async def script():
+        await until(lambda: any(isinstance(m, Accept) for _, m in link.sent))
+        session.deliver("boss", opening(1))
+        await until(lambda: link.deals(AttemptKey("run", 1, 1)))
+        session.deliver("party-3", command)
+        await asyncio.sleep(0.05)
+        assert session.ended is None
+        assert not [m for _, m in link.sent if isinstance(m, Halt)]
+        assert link.deals(AttemptKey("run", 1, 2)) == 0
+
+    asyncio.run(conducted(session, script))
+
+
+def test_vectors_made_for_one_attempt_are_not_dealt_in_the_next(tmp_path, monkeypatch):
+    """A shorter roster may mean more fraction bits: the old levels would be other values."""
+    session, link = session_in(tmp_path)
+
+    async def nothing(self, machine, params):
+        """Training for this attempt takes long."""
+
+    monkeypatch.setattr(PartySession, "_prepare_vectors", nothing)
+
+    async def script():
+        session.deliver("boss", opening(2))
+        stale = Dealt(AttemptKey("run", 1, 1), (np.ones(DIM, dtype=np.int64),))
+        session._inbox.put_nowait(("party-0", stale))
+        await asyncio.sleep(0.05)
+        assert link.deals(AttemptKey("run", 1, 2)) == 0
+
+    asyncio.run(conducted(session, script))

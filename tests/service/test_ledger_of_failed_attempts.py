@@ -1,0 +1,109 @@
+"""A coordinator's session against parties in memory: what a failed attempt opened is on record."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from secfpp.coordinator.session import RunSession
+from secfpp.errors import PeersMissing
+from secfpp.protocol.disclosure import Policy
+from secfpp.protocol.messages import Answers, Ask, Assign, Envelope, Halt, Invite, Open
+from secfpp.protocol.party import Circumstances, PartyRound
+from secfpp.protocol.party_states import Preparing
+from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
+
+PARTIES = tuple(f"party-{index}" for index in range(8))
+GONE = ("party-2", "party-6")
+
+
+class PartiesInMemory:
+    """In a link's place: the machines of all parties; two vanish once a distance is opened."""
+
+    name = "coordinator"
+
+    def __init__(self) -> None:
+        self.session: RunSession | None = None
+        self.answered = 0
+        self._machines: dict[str, PartyRound] = {}
+        self._flying: deque[tuple[str, Envelope]] = deque()
+
+    def open(self, peer: str, address: str) -> None:
+        """Everyone is here already."""
+
+    async def drain(self, timeout: float) -> None:
+        """Nothing is ever under way."""
+
+    def sign(self, message: bytes) -> bytes:
+        return b"signed"
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        return signature == b"signed"
+
+    def post(self, envelopes) -> None:
+        self._flying.extend((self.name, envelope) for envelope in envelopes)
+        while self._flying:
+            sender, envelope = self._flying.popleft()
+            message = envelope.message
+            if envelope.to == self.name:
+                if isinstance(message, Answers) and sender == PARTIES[0]:
+                    self.answered += len(message.values)
+                self.session.deliver(sender, message)
+            elif self._shows_that_distances_are_opened(message):
+                for party in GONE:
+                    self.session.trouble(party, PeersMissing(f"{party} vanished"))
+            elif not isinstance(message, Invite):
+                self._hand(sender, envelope)
+
+    def _shows_that_distances_are_opened(self, message: object) -> bool:
+        if not isinstance(message, Ask | Assign) or message.key.attempt > 1:
+            return False
+        return isinstance(message, Assign) or message.batch > 0
+
+    def _hand(self, sender: str, envelope: Envelope) -> None:
+        to, message = envelope.to, envelope.message
+        if isinstance(message, Open):
+            circumstances = Circumstances(Policy(self.name), self, os.urandom)
+            self._machines[to] = PartyRound(to, circumstances)
+        if to not in self._machines or not hasattr(message, "key"):
+            return
+        machine = self._machines[to]
+        outbox = machine.handle(sender, message)
+        if isinstance(machine.state, Preparing):
+            spec = machine.state.params.feature_sharing
+            levels = np.full(spec.dim, PARTIES.index(to) % 2 * 1000, dtype=np.int64)
+            levels[PARTIES.index(to)] += 7
+            outbox = outbox + machine.deal((levels,))
+        if not isinstance(message, Halt):
+            self._flying.extend((to, out) for out in outbox)
+
+
+def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: Path):
+    async def run() -> PartiesInMemory:
+        link = PartiesInMemory()
+        settings = CoordinatorSettings(
+            state_dir=tmp_path,
+            tls=Tls(directory=tmp_path),
+            parties=dict.fromkeys(PARTIES, "127.0.0.1:1"),
+        )
+        job = JobSettings(rounds=1, protocol={"colluders": 1, "stragglers": 1})
+        session = link.session = RunSession("run-1", job, link, settings)
+        try:
+            await session._attempts(PARTIES, 64, None)
+        finally:
+            session._log.close()
+        return link
+
+    link = asyncio.run(run())
+    ledger = json.loads((tmp_path / "run-1" / "ledger.json").read_text())
+    (failed,), (closed,) = ledger["unfinished"], ledger["rounds"]
+    assert (failed["attempt"], closed["attempt"]) == (1, 2)
+    opened = [len(entry["opened_to_coordinator"]["distances"]) for entry in (failed, closed)]
+    assert min(opened) > 0
+    assert sum(opened) == link.answered
+    assert "2 of 8 parties are lost" in failed["failed"]
