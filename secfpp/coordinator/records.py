@@ -4,11 +4,50 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from secfpp.cluster.queries import Assignment
+from secfpp.journal.files import write_json
 from secfpp.protocol.disclosure import Disclosed
 from secfpp.protocol.params import RoundParams
 from secfpp.settings.files import JobSettings
+
+Entry = dict[str, object]
+
+
+class Ledger:
+    """`ledger.json` of a run: everything opened, written anew whenever something is added."""
+
+    def __init__(self, directory: Path, run: str) -> None:
+        self._path = directory / "ledger.json"
+        self._run = run
+        self._rounds: list[Entry] = []
+        self._unfinished: list[Entry] = []
+        self._told: list[Entry] = []
+
+    def finished(self, entry: Entry) -> None:
+        """What a round opened that reached its goal."""
+        self._rounds.append(entry)
+        self._write()
+
+    def unfinished(self, entry: Entry, reason: str) -> None:
+        """What an attempt opened before it failed: it stays opened."""
+        self._unfinished.append({**entry, "failed": reason})
+        self._write()
+
+    def told(self, round_number: int, party: str, accuracy: float) -> None:
+        """What a party chose to tell."""
+        self._told.append({"round": round_number, "party": party, "accuracy": accuracy})
+        self._write()
+
+    def _write(self) -> None:
+        ledger = {
+            "run": self._run,
+            "rounds": self._rounds,
+            "unfinished": self._unfinished,
+            "told_by_choice": self._told,
+        }
+        write_json(self._path, ledger)
 
 
 def describe(params: RoundParams) -> str:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
-from secfpp.coordinator.records import describe, ledger_entry, reported_accuracy
-from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
+from secfpp.coordinator.invitation import Answers, waiting_for
+from secfpp.coordinator.records import Ledger, describe, ledger_entry, reported_accuracy
+from secfpp.errors import PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.events import Event, EventLog
-from secfpp.journal.files import write_json
 from secfpp.protocol.coordinator import Closed, CoordinatorRound
 from secfpp.protocol.messages import (
     Accept,
@@ -42,6 +41,8 @@ MOST_ATTEMPTS = 3
 SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
 
 Announce = Callable[[Event], None]
+Item = tuple[str, Message | PeersMissing]
+"""What the inbox holds: a message and its sender, or a peer and why it cannot be reached."""
 
 
 class RunSession:
@@ -58,12 +59,10 @@ class RunSession:
         self._link = link
         self._settings = settings
         self._log = EventLog(self.directory, run)
-        self._inbox: asyncio.Queue[tuple[str, Message | PeersMissing]] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._stopped = ""
-        self._ledger: list[dict[str, object]] = []
-        self._unfinished: list[dict[str, object]] = []
+        self._ledger = Ledger(self.directory, run)
         self._reported: set[str] = set()
-        self._told_by_choice: list[dict[str, object]] = []
         self._round = 0
         self._attempt = 0
         self._told: dict[str, tuple[int, str, int]] = {}
@@ -107,78 +106,42 @@ class RunSession:
     async def _invited(self) -> tuple[tuple[str, ...], int]:
         """Invite everyone; the roster of those who accept, and the prompts' dimension."""
         peers = tuple(Peer(name, address) for name, address in self._settings.parties.items())
+        invite = Invite(self.run, self.job.model_dump_json(), peers)
         for peer in peers:
             self._link.open(peer.name, peer.address)
-        job = self.job.model_dump_json()
-        self._post(Envelope(peer.name, Invite(self.run, job, peers)) for peer in peers)
-        accepted, refused = await self._answers()
-        missing = [name for name in self._settings.parties if name not in {*accepted, *refused}]
-        gone = [f"{name} did not answer" for name in missing]
-        gone += [f"{name} refused: {why}" for name, why in refused.items()]
-        roster = tuple(name for name in self._settings.parties if name in accepted)
-        allowed = self.job.protocol.stragglers if self.job.protocol.stragglers is not None else 1
-        if len(gone) > allowed:
-            raise PeersMissing(
-                f"{len(gone)} of {len(peers)} parties do not take part, at most {allowed} may be "
-                f"missing: {'; '.join(gone)}",
-                fix="start them, or see their own logs",
-            )
-        self._compare({name: accepted[name] for name in roster})
-        geometry = accepted[roster[0]]
-        return roster, int(geometry["dim"])
-
-    async def _answers(self) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-        accepted: dict[str, dict[str, str]] = {}
-        refused: dict[str, str] = {}
-        clock = RoundClock(
-            self._settings.time.model_copy(
-                update={"round_deadline": self._settings.time.connect_wait}
-            )
-        )
+            self._link.post([Envelope(peer.name, invite)])
+        answers = Answers(tuple(self._settings.parties))
+        deadline = time.monotonic() + self._settings.time.connect_wait
         spoken = time.monotonic()
-        while len(accepted) + len(refused) < len(self._settings.parties) and not clock.over:
-            self._check_stopped()
+        while answers.silent and time.monotonic() < deadline:
+            if self._stopped:
+                raise RoundFailed(f"stopped: {self._stopped}")
             if time.monotonic() - spoken > SPEAK_EVERY:
                 spoken = time.monotonic()
-                self._say("waiting", text=self._waiting_for({*accepted, *refused}))
-            item = await self._next(min(1.0, clock.left))
-            match item:
-                case (sender, Accept(geometry=geometry)):
-                    accepted[sender] = dict(geometry)
-                    self._say("accepted", peer=sender)
-                case (sender, Refuse(key=key, reason=reason)):
-                    refused[sender] = f"{key}: {reason}"
-                    self._say("refused", peer=sender, text=f"{sender} refused: {key}: {reason}")
-                case (sender, Progress() as progress):
-                    self._moved(sender, progress)
-        return accepted, refused
+                doing = {name: phase for name, (_, phase, _) in self._told.items()}
+                self._say("waiting", text=waiting_for(answers.silent, doing))
+            self._on_answer(answers, invite, await self._next(1.0))
+        answers.check_enough(self._stragglers)
+        return answers.roster, answers.common_dim()
 
-    def _waiting_for(self, answered: set[str]) -> str:
-        """Whom the run waits for before it starts, and what each was last heard to do."""
-        silent = [name for name in self._settings.parties if name not in answered]
-        doing = [
-            f"{name} ({self._told[name][1] if name in self._told else 'not heard of'})"
-            for name in silent
-        ]
-        return f"waiting for {', '.join(doing)}"
+    @property
+    def _stragglers(self) -> int:
+        """How many parties may be missing from the start: S as the job says, or its default."""
+        chosen = self.job.protocol.stragglers
+        return 1 if chosen is None else chosen
 
-    def _compare(self, geometries: dict[str, dict[str, str]]) -> None:
-        """Everyone must have the same weights, tokenizer and prompt shape: name who differs."""
-        fields = dict.fromkeys(field for geometry in geometries.values() for field in geometry)
-        for field in fields:
-            values = Counter(geometry.get(field, "(none)") for geometry in geometries.values())
-            if len(values) == 1:
-                continue
-            usual = values.most_common(1)[0][0]
-            odd = [
-                f"{name} has {geometry.get(field, '(none)')}"
-                for name, geometry in geometries.items()
-                if geometry.get(field, "(none)") != usual
-            ]
-            raise ConfigError(
-                f"the parties' {field} differ: most have {usual}, {'; '.join(odd)}",
-                fix=f"give all parties the same {field}",
-            )
+    def _on_answer(self, answers: Answers, invite: Invite, item: Item | None) -> None:
+        match item:
+            case (sender, Accept(geometry=geometry)):
+                answers.accepted[sender] = dict(geometry)
+                self._say("accepted", peer=sender)
+            case (sender, Refuse(key=key, reason=reason)):
+                answers.refused[sender] = f"{key}: {reason}"
+                self._say("refused", peer=sender, text=f"{sender} refused: {key}: {reason}")
+            case (sender, Progress() as progress):
+                self._moved(sender, progress)
+            case (sender, PeersMissing()):
+                self._link.post([Envelope(sender, invite)])  # It may still come in time.
 
     # --- The rounds.
 
@@ -203,7 +166,8 @@ class RunSession:
             params = round_params(self.job, key, self._link.name, roster, dim)
             if self._round == 1 and attempt == 1:
                 self._say("parameters", text=describe(params))
-            machine = self._machine(params, previous)
+            clusterer = ClusteringMethod(self.job.clustering.method).clusterer
+            machine = CoordinatorRound(params, clusterer, previous, self._link)
             self._say("opened", text=f"opened to {len(roster)} parties")
             result = await self._drive(machine)
             for violation in machine.violations:
@@ -211,11 +175,10 @@ class RunSession:
             if isinstance(result, Closed):
                 self._record(params, result, previous)
                 return result
-            if machine.disclosed is not None:
-                self._record_unfinished(
-                    ledger_entry(params, machine.disclosed, self.job, previous), result.reason
-                )
             reason = result.reason
+            if machine.disclosed is not None:
+                entry = ledger_entry(params, machine.disclosed, self.job, previous)
+                self._ledger.unfinished(entry, reason)
             self._say("failed", text=f"failed: {reason}")
             remaining = tuple(name for name in roster if name not in machine.lost)
             if remaining == roster:
@@ -225,10 +188,6 @@ class RunSession:
             f"round {self._round} failed: {reason}",
             fix="the parties keep their last good prompts; see who is named and submit again",
         )
-
-    def _machine(self, params: RoundParams, previous: Assignment | None) -> CoordinatorRound:
-        method = ClusteringMethod(self.job.clustering.method)
-        return CoordinatorRound(params, method.clusterer, previous, self._link)
 
     async def _drive(self, machine: CoordinatorRound) -> Closed | Failed:
         """The one loop of the coordinator: messages and time in, messages out."""
@@ -297,27 +256,10 @@ class RunSession:
             self._reported.add(sender)
         accuracy = reported_accuracy(report.text)
         if accuracy is not None:
-            told = {"round": report.round, "party": sender, "accuracy": accuracy}
-            self._told_by_choice.append(told)
-            self._write_ledger()
-
-    def _write_ledger(self) -> None:
-        ledger = {
-            "run": self.run,
-            "rounds": self._ledger,
-            "unfinished": self._unfinished,
-            "told_by_choice": self._told_by_choice,
-        }
-        write_json(self.directory / "ledger.json", ledger)
-
-    def _record_unfinished(self, entry: dict[str, object], reason: str) -> None:
-        """What an attempt opened before it failed stays opened, so it is on the ledger too."""
-        self._unfinished.append({**entry, "failed": reason})
-        self._write_ledger()
+            self._ledger.told(report.round, sender, accuracy)
 
     def _record(self, params: RoundParams, closed: Closed, previous: Assignment | None) -> None:
-        self._ledger.append(ledger_entry(params, closed.disclosed, self.job, previous))
-        self._write_ledger()
+        self._ledger.finished(ledger_entry(params, closed.disclosed, self.job, previous))
         clusters = len({label for _, label in closed.disclosed.labels})
         self._say(
             "closed",
@@ -336,15 +278,11 @@ class RunSession:
     def _post(self, envelopes: Iterable[Envelope]) -> None:
         self._link.post(envelopes)
 
-    async def _next(self, seconds: float) -> tuple[str, Message | PeersMissing] | None:
+    async def _next(self, seconds: float) -> Item | None:
         try:
             return await asyncio.wait_for(self._inbox.get(), max(seconds, 0.01))
         except TimeoutError:
             return None
-
-    def _check_stopped(self) -> None:
-        if self._stopped:
-            raise RoundFailed(f"stopped: {self._stopped}")
 
     async def _beat(self) -> None:
         """Tell the parties, a few times per idle timeout, that the coordinator lives."""

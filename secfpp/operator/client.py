@@ -10,7 +10,7 @@ from secfpp.journal.events import Event, event_from
 from secfpp.settings.files import JobSettings
 from secfpp.transport.operator_api import OperatorClient
 
-CALL_SECONDS = 15.0
+CALL_SECONDS = 30.0
 
 
 class Operator:

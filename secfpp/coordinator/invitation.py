@@ -1,0 +1,64 @@
+"""Who takes part in a run: the answers to its invitation, and whether they fit together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from secfpp.errors import ConfigError, PeersMissing
+
+Geometry = dict[str, str]
+
+
+@dataclass
+class Answers:
+    """What the invited parties (in roster order) have answered so far.
+
+    `accepted` has the geometry that each wants to learn with, `refused` the reason.
+    """
+
+    invited: tuple[str, ...]
+    accepted: dict[str, Geometry] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Those who have not answered."""
+        return tuple(n for n in self.invited if n not in self.accepted and n not in self.refused)
+
+    @property
+    def roster(self) -> tuple[str, ...]:
+        """Those who have accepted."""
+        return tuple(name for name in self.invited if name in self.accepted)
+
+    def check_enough(self, allowed: int) -> None:
+        """At most `allowed` may be missing or refuse: PeersMissing names them and their reasons."""
+        gone = [f"{name} did not answer" for name in self.silent]
+        gone += [f"{name} refused: {why}" for name, why in self.refused.items()]
+        if len(gone) > allowed:
+            raise PeersMissing(
+                f"{len(gone)} of {len(self.invited)} parties do not take part, at most {allowed} "
+                f"may be missing: {'; '.join(gone)}",
+                fix="start them, or see their own logs",
+            )
+
+    def common_dim(self) -> int:
+        """The prompts' dimension; ConfigError names who differs from most others, and in what."""
+        fields = dict.fromkeys(key for geometry in self.accepted.values() for key in geometry)
+        for key in fields:
+            values = {name: self.accepted[name].get(key, "(none)") for name in self.roster}
+            usual, count = Counter(values.values()).most_common(1)[0]
+            if count < len(values):
+                odd = [f"{name} has {value}" for name, value in values.items() if value != usual]
+                raise ConfigError(
+                    f"the parties' {key} differ: most have {usual}, {'; '.join(odd)}",
+                    fix=f"give all parties the same {key}",
+                )
+        return int(self.accepted[self.roster[0]]["dim"])
+
+
+def waiting_for(names: Iterable[str], doing: Mapping[str, str]) -> str:
+    """Whom the run waits for, and what each was last heard to do."""
+    said = [f"{name} ({doing.get(name, 'not heard of')})" for name in names]
+    return f"waiting for {', '.join(said)}"

@@ -1,0 +1,116 @@
+"""Before the first round: who is missing, who refuses, who does not fit, each named in time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from secfpp.coordinator.invitation import Answers
+from secfpp.demo.launcher import COORDINATOR, Federation, Waits
+from secfpp.demo.scenario import Training, scenario
+from secfpp.errors import ConfigError, PeersMissing, RoundFailed
+from secfpp.operator.client import Operator
+from secfpp.pki.names import Role
+from secfpp.pki.store import Identity, throwaway_federation
+from secfpp.transport.operator_api import OperatorClient
+
+WAITS = Waits(connect_wait=25, idle_timeout=5, round_deadline=60)
+
+
+def outcome(federation: Federation, job) -> tuple[list[str], str]:
+    """Submit and follow: what was said, and how it ended early (or "")."""
+    said: list[str] = []
+
+    async def follow() -> None:
+        identity = Identity.load(federation.operator_tls)
+        operator = Operator(OperatorClient(identity, federation.operator_address, COORDINATOR))
+        try:
+            async for event in operator.follow(await operator.submit(job)):
+                said.append(event.sentence())
+        finally:
+            await operator.close()
+
+    try:
+        asyncio.run(follow())
+    except RoundFailed as failure:
+        return said, str(failure)
+    return said, ""
+
+
+def prepared(tmp_path) -> tuple[Federation, object]:
+    cast = scenario(Training.VECTORS, parties=8, rounds=1, seed=0, home=tmp_path)
+    federation = Federation(tmp_path, cast.sections, WAITS)
+    federation.prepare()
+    return federation, cast
+
+
+def test_peers_that_never_come_or_come_with_a_foreign_certificate_are_named(tmp_path):
+    """party-7 is not started; party-8 has a certificate of another authority."""
+    federation, cast = prepared(tmp_path)
+    foreign = throwaway_federation(tmp_path / "foreign", {"party-8": Role.PARTY})
+    config = tmp_path / "party-8.toml"
+    own = str(tmp_path / "pki" / "party-8")
+    config.write_text(config.read_text().replace(own, str(foreign["party-8"])))
+    try:
+        for name in (COORDINATOR, *federation.parties[:6], "party-8"):
+            federation.launch(name)
+        said, ended = outcome(federation, cast.job)
+    finally:
+        federation.stop()
+    assert "2 of 8 parties do not take part, at most 1 may be missing" in ended
+    assert "party-7 did not answer" in ended
+    assert "party-8 did not answer" in ended
+    words = " ".join(said)
+    assert "party-7 at 127.0.0.1" in words
+    assert "TCP refused, nothing listens there" in words
+    assert "party-8" in words
+    assert "its certificate is not right" in words
+    assert any(line.startswith("waiting for party-7 (not heard of)") for line in said)
+
+
+def test_a_party_whose_vectors_do_not_fit_refuses_by_name_and_the_rest_goes_on(tmp_path):
+    federation, cast = prepared(tmp_path)
+    np.save(tmp_path / "vectors" / "party-3.npy", np.zeros((1, 7), dtype=np.float32))
+    federation.waits = WAITS
+    try:
+        for name in (COORDINATOR, *federation.parties):
+            federation.launch(name)
+        said, ended = outcome(federation, cast.job)
+    finally:
+        federation.stop()
+    assert ended == ""
+    (refusal,) = [line for line in said if "refused" in line]
+    assert "party-3 refused: SECFPP-E-CONFIG" in refusal
+    assert "has shape (1, 7), (1, 1024) is needed" in refusal
+    assert any("opened to 7 parties" in line for line in said)
+
+
+def test_parties_with_other_weights_are_named_with_what_they_have():
+    answers = Answers(("a", "b", "c"))
+    answers.accepted = {
+        "a": {"weights": "1f", "dim": "8"},
+        "b": {"weights": "2e", "dim": "8"},
+        "c": {"weights": "1f", "dim": "8"},
+    }
+    with pytest.raises(ConfigError, match="weights differ: most have 1f, b has 2e"):
+        answers.common_dim()
+    answers.accepted["b"]["weights"] = "1f"
+    assert answers.common_dim() == 8
+
+
+def test_a_width_that_only_one_party_has_is_refused_before_training():
+    answers = Answers(("a", "b", "c"))
+    answers.accepted = {n: {"width": "512", "dim": "8192"} for n in ("a", "c")}
+    answers.accepted["b"] = {"width": "128", "dim": "2048"}
+    with pytest.raises(ConfigError, match="width differ: most have 512, b has 128"):
+        answers.common_dim()
+
+
+def test_as_many_as_s_may_be_missing_and_no_more():
+    answers = Answers(("a", "b", "c"))
+    answers.accepted = {"a": {}, "b": {}}
+    answers.check_enough(1)
+    with pytest.raises(PeersMissing, match="c did not answer"):
+        answers.check_enough(0)
