@@ -34,7 +34,7 @@ from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party_states import Failed
 from secfpp.settings.clock import RoundClock
 from secfpp.settings.files import CoordinatorSettings, JobSettings
-from secfpp.settings.rounds import round_params
+from secfpp.settings.rounds import round_params, with_colluders
 from secfpp.transport.link import Link
 
 MOST_ATTEMPTS = 3
@@ -147,6 +147,7 @@ class RunSession:
 
     async def _rounds(self, roster: tuple[str, ...], dim: int) -> None:
         previous: Assignment | None = None
+        self.job = with_colluders(self.job, len(roster))
         for number in range(1, self.job.rounds + 1):
             self._round = number
             self._reported.clear()

@@ -79,6 +79,7 @@ class PartySession:
         self._doing = ("preparing", 0, 0)
         self._round = 0
         self._latest: AttemptKey | None = None
+        self._colluders = settings.policy.minimum_colluders
         self._trained: dict[int, Trained] = {}
         self._start: Prompt | None = None
         self._dealt: dict[int, bytes] = {}
@@ -143,7 +144,7 @@ class PartySession:
         chosen = self._settings.policy
         return Policy(
             coordinator=self._settings.coordinator,
-            minimum_colluders=chosen.minimum_colluders,
+            minimum_colluders=self._colluders,
             minimum_cluster=chosen.minimum_cluster,
             features=frozenset(chosen.features),
             query_kinds=frozenset(chosen.query_kinds),
@@ -165,6 +166,8 @@ class PartySession:
         self._link.post(machine.handle(self._settings.coordinator, Open(params)))
         for sender, message in self._early.pop(params.key, []):
             self._link.post(machine.handle(sender, message))
+        if isinstance(machine.state, Preparing):
+            self._colluders = params.colluders  # What was agreed to once is not taken back (§8).
         training = asyncio.create_task(self._prepare_vectors(machine, params))
         try:
             while machine.result is None:

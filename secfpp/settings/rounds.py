@@ -13,6 +13,14 @@ def default_colluders(parties: int) -> int:
     return max(1, (parties - 1) // 5)
 
 
+def with_colluders(job: JobSettings, parties: int) -> JobSettings:
+    """The job with T chosen for the parties of its first round: a loss must not lower it later."""
+    if job.protocol.colluders is not None:
+        return job
+    protocol = job.protocol.model_copy(update={"colluders": default_colluders(parties)})
+    return job.model_copy(update={"protocol": protocol})
+
+
 def default_stragglers(parties: int, colluders: int) -> int:
     """S = 1 where n ≥ 2T + 2 and n > T + 2 allow it, else 0."""
     return 1 if parties >= 2 * colluders + 2 and parties > colluders + 2 else 0

@@ -13,7 +13,7 @@ from secfpp.party.session import Dealt, PartySession
 from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Invite, Open
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.files import JobSettings, PartySettings, Tls
-from secfpp.settings.rounds import round_params
+from secfpp.settings.rounds import round_params, with_colluders
 
 ROSTER = tuple(f"party-{index}" for index in range(5))
 DIM = 64
@@ -119,6 +119,29 @@ def test_a_party_cannot_end_the_run_or_an_attempt_of_another(tmp_path, command):
         assert link.deals(AttemptKey("run", 1, 2)) == 0
 
     asyncio.run(conducted(session, script))
+
+
+def test_protection_agreed_to_once_is_not_lowered_in_a_later_attempt(tmp_path):
+    session, link = session_in(tmp_path)
+    roster = tuple(f"party-{index}" for index in range(11))
+
+    def opened(attempt: int, parties: int, job: JobSettings) -> Open:
+        key = AttemptKey("run", 1, attempt)
+        return Open(round_params(job, key, "boss", roster[:parties], DIM))
+
+    async def script():
+        session.deliver("boss", opened(1, 11, JobSettings()))
+        await until(lambda: link.deals(AttemptKey("run", 1, 1)))
+        session.deliver("boss", Halt(AttemptKey("run", 1, 1), "lost", "two are lost"))
+        session.deliver("boss", opened(2, 9, JobSettings()))
+        await until(lambda: any(isinstance(m, Halt) for _, m in link.sent))
+        session.deliver("boss", opened(3, 9, with_colluders(JobSettings(), 11)))
+        await until(lambda: link.deals(AttemptKey("run", 1, 3)))
+
+    asyncio.run(conducted(session, script))
+    (halt,) = [message for _, message in link.sent if isinstance(message, Halt)]
+    assert (halt.key.attempt, halt.code) == (2, "minimum_colluders")
+    assert "is 2, the round protects against T = 1" in halt.reason
 
 
 def test_vectors_made_for_one_attempt_are_not_dealt_in_the_next(tmp_path, monkeypatch):
