@@ -18,6 +18,7 @@ from secfpp.errors import RoundFailed, SecFPPError
 from secfpp.journal.events import EventLog
 from secfpp.party.learner import Learner, Prompt, Trained
 from secfpp.party.records import PartyRecords, RoundNotes
+from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.messages import (
@@ -33,7 +34,7 @@ from secfpp.protocol.messages import (
     RoundMessage,
 )
 from secfpp.protocol.params import AttemptKey, RoundParams
-from secfpp.protocol.party import Circumstances, PartyRound, Release
+from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
 from secfpp.settings.clock import RoundClock
 from secfpp.settings.files import PartySettings

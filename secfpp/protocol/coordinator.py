@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from secfpp.cluster.queries import Assignment, Batch, Clusterer, Task
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
 from secfpp.protocol.agreement import agree
+from secfpp.protocol.circumstances import Credentials
 from secfpp.protocol.disclosure import Disclosed, OpenedDistance, View, check_batch, clusters_of
 from secfpp.protocol.messages import (
     Answers,
@@ -29,7 +30,6 @@ from secfpp.protocol.messages import (
 )
 from secfpp.protocol.opening import open_distances, ready_text
 from secfpp.protocol.params import RoundParams
-from secfpp.protocol.party import Credentials
 from secfpp.protocol.party_states import Failed
 from secfpp.protocol.transcript import Transcript
 

@@ -19,6 +19,22 @@ from secfpp.protocol.params import RoundParams
 Mean = NDArray[np.float32]
 
 
+def received_by(params: RoundParams, held: Mapping[str, Held]) -> tuple[Received, ...]:
+    """What came from whom, in roster order, for a `Ready`."""
+    return tuple(
+        Received(
+            dealer=dealer,
+            shares=bool(held[dealer].shares),
+            masks=held[dealer].masks is not None,
+            root=b"",
+            root_signature=b"",
+            checks=(),
+        )
+        for dealer in params.roster
+        if dealer in held
+    )
+
+
 def ready_text(params: RoundParams, received: tuple[Received, ...]) -> bytes:
     """The bytes that a `Ready` signs: the attempt, and what came from whom."""
     lines = [f"secfpp ready {params.digest.hex()}"]

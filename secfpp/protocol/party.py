@@ -8,13 +8,12 @@ the party cannot agree to ends the attempt for it, with a `Halt` to the coordina
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from secfpp.errors import Misuse, PeerViolation, PolicyRefusal, RoundFailed
-from secfpp.protocol.dealing import Abstention, Randomness, Vectors, deal, receive
+from secfpp.protocol.circumstances import Circumstances, Release
+from secfpp.protocol.dealing import Abstention, Vectors, deal, receive
 from secfpp.protocol.disclosure import (
-    Policy,
     View,
     check_agreement,
     check_batch,
@@ -35,7 +34,6 @@ from secfpp.protocol.messages import (
     Halt,
     Open,
     Ready,
-    Received,
     RoundMessage,
     SumShare,
 )
@@ -45,6 +43,7 @@ from secfpp.protocol.opening import (
     masked_answers,
     open_mean,
     ready_text,
+    received_by,
     sum_shares,
 )
 from secfpp.protocol.params import RoundParams
@@ -62,43 +61,6 @@ from secfpp.protocol.party_states import (
     Waiting,
 )
 from secfpp.protocol.transcript import Transcript
-
-
-class Credentials(Protocol):
-    """Signs with this participant's certificate key and checks the others' signatures."""
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature of this participant's certificate key over `message`."""
-
-    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
-        """Whether `signature` is `party`'s over `message`."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """This party has vouched for an assignment of a round, and so for its sums (§7).
-
-    Its own sum shares may not have left yet, but others' may have because of its word. Whom it
-    vouched for, the `roster`, and what, the `labels`.
-    """
-
-    roster: tuple[str, ...]
-    labels: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What a party brings to an attempt from outside.
-
-    Its `policy`, its `credentials`, a source of random bytes like `os.urandom`, and what it has
-    `released` in earlier attempts of the same round.
-    """
-
-    policy: Policy
-    credentials: Credentials
-    randomness: Randomness
-    released: Release | None = None
-
 
 Outbox = list[Envelope]
 
@@ -287,18 +249,7 @@ class PartyRound:
 
     def _say_ready(self, state: Sharing) -> Outbox:
         params = state.params
-        received = tuple(
-            Received(
-                dealer=dealer,
-                shares=bool(state.held[dealer].shares),
-                masks=state.held[dealer].masks is not None,
-                root=b"",
-                root_signature=b"",
-                checks=(),
-            )
-            for dealer in params.roster
-            if dealer in state.held
-        )
+        received = received_by(params, state.held)
         signature = self._credentials.sign(ready_text(params, received))
         self._state = Checking(params, state.held)
         return [Envelope(params.coordinator, Ready(params.key, received, signature))]

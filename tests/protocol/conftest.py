@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from secfpp.algebra.fixedpoint import largest_fraction_bits
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
+from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
-from secfpp.protocol.party import Circumstances, PartyRound, Release
+from secfpp.protocol.party import PartyRound
 from secfpp.transport.loopback import Fault, Loopback, Order, in_order
 
 COORDINATOR = "coordinator"

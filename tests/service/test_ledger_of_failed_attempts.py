@@ -12,9 +12,10 @@ import numpy as np
 
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import PeersMissing
+from secfpp.protocol.circumstances import Circumstances
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.messages import Answers, Ask, Assign, Envelope, Halt, Invite, Open
-from secfpp.protocol.party import Circumstances, PartyRound
+from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
 from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
 

@@ -1,0 +1,45 @@
+"""What a participant brings to an attempt from outside: consent, credentials, chance, its past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from secfpp.protocol.dealing import Randomness
+from secfpp.protocol.disclosure import Policy
+
+
+class Credentials(Protocol):
+    """Signs with this participant's certificate key and checks the others' signatures."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of this participant's certificate key over `message`."""
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is `party`'s over `message`."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """This party has vouched for an assignment of a round, and so for its sums (§7).
+
+    Its own sum shares may not have left yet, but others' may have because of its word. Whom it
+    vouched for, the `roster`, and what, the `labels`.
+    """
+
+    roster: tuple[str, ...]
+    labels: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a party brings to an attempt from outside.
+
+    Its `policy`, its `credentials`, a source of random bytes like `os.urandom`, and what it has
+    `released` in earlier attempts of the same round.
+    """
+
+    policy: Policy
+    credentials: Credentials
+    randomness: Randomness
+    released: Release | None = None
