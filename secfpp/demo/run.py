@@ -64,7 +64,7 @@ def collect(federation: Federation, scenario: Scenario, run: str) -> dict[str, o
         "verify": {**asdict(checked), "passed": checked.passed},
         "true_domains": scenario.domains,
         "adjusted_rand_index": adjusted_rand_index(last, {name: true[name] for name in last}),
-        "disclosed": _disclosed(ledger["rounds"]),
+        "disclosed": _disclosed([*ledger["rounds"], *ledger["unfinished"]]),
         "parameters": ledger["rounds"][0]["parameters"],
         "processes": 1 + len(federation.parties),
         "report": str(federation.home),
@@ -98,7 +98,7 @@ def _round(entry: dict, manifests: dict[str, dict[str, object]]) -> dict[str, ob
 def _disclosed(rounds: list[dict]) -> dict[str, int]:  # type: ignore[type-arg]  # JSON of our own
     return {
         "distances": sum(len(r["opened_to_coordinator"]["distances"]) for r in rounds),
-        "assignments": len(rounds),
+        "assignments": sum(bool(r["opened_to_everyone"]["assignment"]) for r in rounds),
         "cluster_means_to_members": sum(
             len(r["opened_to_members"]["cluster_means"]) for r in rounds
         ),
