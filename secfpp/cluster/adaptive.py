@@ -3,7 +3,7 @@
 The first round starts by farthest-first, later ones from the last assignment. Then parties move to
 the nearest mean until nobody moves, and clusters are merged and split as long as the objective (the
 mean silhouette, see `secfpp.cluster.silhouette`) strictly rises and the query budget allows. All
-arithmetic is exact.
+arithmetic is exact. Where a job states a public scale (`Task.apart`), clusters follow from that.
 
 Ties: a party stays; else the cluster with the smallest member in roster order; farthest-first
 starts at the first party, ties to the earlier.
@@ -40,9 +40,12 @@ Step = Generator[Batch, tuple[int, ...], Partition]
 
 def adaptive_k_means(task: Task) -> Dialogue:
     """Partition the parties with at most `task.budget` distances; see the module."""
+    search = _Search(task)
+    if task.apart is not None:
+        leaders = yield from search.leaders(task.apart)
+        return Assignment.of(task.parties, leaders)
     if len(task.parties) <= 2:
         return Assignment.of(task.parties, [task.parties])
-    search = _Search(task)
     start = _continued(task)
     if start is None:
         found = yield from search.farthest_first()
@@ -99,6 +102,24 @@ class _Search:
                 break
             seeds.append(self._farthest(seeds))
         return best if highest > ONE_CLUSTER else (self._parties,)
+
+    def leaders(self, apart: int) -> Step:
+        """With a known scale: a seed for whoever is apart from all seeds, then nearest seeds.
+
+        Hochbaum and Shmoys, 1985 (doi 10.1287/moor.10.2.180). Everyone alone is found, and one
+        cluster, and no silhouette is needed; where the budget ends, the last division stands.
+        """
+        seeds = [self._parties[0]]
+        best: Partition = (self._parties,)
+        while (yield from self._ask_about(seeds[-1], seeds)):
+            best = self._by_nearest_seed(seeds)
+            if len(seeds) == len(self._parties):
+                break
+            farthest = self._farthest(seeds)
+            if min(self._between(farthest, seed) for seed in seeds) <= apart:
+                break
+            seeds.append(farthest)
+        return best
 
     def _ask_about(self, newest: str, seeds: list[str]) -> Generator[Batch, tuple[int, ...], bool]:
         return (

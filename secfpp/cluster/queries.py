@@ -53,12 +53,14 @@ class Assignment:
 class Task:
     """What a clusterer is to do: partition `parties` (roster order) with at most `budget` queries.
 
-    `previous` is the last round's assignment, of whoever took part then, or None.
+    `previous` is the last round's assignment, of whoever took part then, or None. `apart` is a
+    public scale, or None: parties at a squared distance above it are never alike (squared levels).
     """
 
     parties: tuple[str, ...]
     budget: int
     previous: Assignment | None = None
+    apart: int | None = None
 
 
 Dialogue = Generator[Batch, tuple[int, ...], Assignment]

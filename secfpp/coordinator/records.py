@@ -11,6 +11,7 @@ from secfpp.journal.files import write_json
 from secfpp.protocol.disclosure import Disclosed
 from secfpp.protocol.params import RoundParams
 from secfpp.settings.files import JobSettings
+from secfpp.settings.rounds import apart_levels
 
 Entry = dict[str, object]
 
@@ -66,6 +67,7 @@ def ledger_entry(
     params: RoundParams, disclosed: Disclosed, job: JobSettings, previous: Assignment | None
 ) -> dict[str, object]:
     """What one round opened, and to whom, in JSON types; distances are decimal strings."""
+    apart = apart_levels(job, params.feature_sharing.fraction_bits)
     return {
         "round": disclosed.key.round,
         "attempt": disclosed.key.attempt,
@@ -82,6 +84,7 @@ def ledger_entry(
         },
         "clustering": {
             "method": job.clustering.method,
+            "apart": None if apart is None else str(apart),
             "previous": None if previous is None else dict(previous.labels),
         },
         "flights": 5 + 2 * (1 + max((line.batch for line in disclosed.distances), default=-1)),

@@ -34,10 +34,9 @@ from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party_states import Failed
 from secfpp.settings.clock import RoundClock
 from secfpp.settings.files import CoordinatorSettings, JobSettings
-from secfpp.settings.rounds import round_params, with_colluders
+from secfpp.settings.rounds import MOST_ATTEMPTS, apart_levels, round_params, with_colluders
 from secfpp.transport.link import Link
 
-MOST_ATTEMPTS = 3
 SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
 
 Announce = Callable[[Event], None]
@@ -168,7 +167,8 @@ class RunSession:
             if self._round == 1 and attempt == 1:
                 self._say("parameters", text=describe(params))
             clusterer = ClusteringMethod(self.job.clustering.method).clusterer
-            machine = CoordinatorRound(params, clusterer, previous, self._link)
+            apart = apart_levels(self.job, params.feature_sharing.fraction_bits)
+            machine = CoordinatorRound(params, clusterer, previous, self._link, apart)
             self._say("opened", text=f"opened to {len(roster)} parties")
             result = await self._drive(machine)
             for violation in machine.violations:
@@ -182,8 +182,9 @@ class RunSession:
                 self._ledger.unfinished(entry, reason)
             self._say("failed", text=f"failed: {reason}")
             remaining = tuple(name for name in roster if name not in machine.lost)
-            if remaining == roster:
-                break
+            vouched = machine.disclosed is not None and bool(machine.disclosed.labels)
+            if remaining == roster or vouched:
+                break  # Who vouched for an assignment joins no other attempt (§7).
             roster = remaining
         raise RoundFailed(
             f"round {self._round} failed: {reason}",

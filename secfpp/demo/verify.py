@@ -95,8 +95,9 @@ def _oracle(
     before = clustering["previous"]
     previous = None if before is None else Assignment(before)
     budget = _table(entry["parameters"])["query_budget"]
+    apart = None if clustering["apart"] is None else int(clustering["apart"])
     method = ClusteringMethod(clustering["method"])
-    return run_plain(method.clusterer, Task(dealers, budget, previous), levels)
+    return run_plain(method.clusterer, Task(dealers, budget, previous, apart), levels)
 
 
 def _means(

@@ -7,13 +7,13 @@ import signal
 
 import structlog
 
-from secfpp.errors import PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.errors import ConfigError, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.party.clip_learner import ClipLearner
 from secfpp.party.learner import Learner, VectorLearner
 from secfpp.party.session import PartySession
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.protocol.messages import Invite, run_of
+from secfpp.protocol.messages import Envelope, Invite, Refuse, run_of
 from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.link import Link
@@ -85,15 +85,25 @@ class PartyDaemon:
             return None
         if self._session is not None:
             if self._session.run != invite.run:
-                log.warning("busy", run=invite.run, with_run=self._session.run)
+                self._refuse(invite, "busy", f"this party takes part in {self._session.run}")
+            return None
+        try:
+            job = job_from(invite.job)
+        except ConfigError as error:
+            self._refuse(invite, error.code, str(error))
             return None
         log.info("invited", run=invite.run)
         for peer in invite.peers:
             self._known.setdefault(peer.name, Role.PARTY)
-        job = job_from(invite.job)
-        learner = self._learner(job)
-        self._session = PartySession(invite, self._link, self._settings, learner)
+        self._session = PartySession(
+            invite, self._link, self._settings, learner=self._learner(job), rounds=job.rounds
+        )
         return asyncio.create_task(self._session.conduct())
+
+    def _refuse(self, invite: Invite, key: str, reason: str) -> None:
+        log.warning("refused", run=invite.run, key=key, reason=reason)
+        refusal = Refuse(invite.run, key, reason)
+        self._link.post([Envelope(self._settings.coordinator, refusal)])
 
     def _learner(self, job: JobSettings) -> Learner:
         if job.training.kind == "vectors":

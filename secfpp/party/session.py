@@ -38,6 +38,7 @@ from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
 from secfpp.settings.clock import RoundClock
 from secfpp.settings.files import PartySettings
+from secfpp.settings.rounds import MOST_ATTEMPTS
 from secfpp.transport.link import Link
 
 MOST_CLIPPED = 0.01
@@ -65,7 +66,7 @@ class PartySession:
     """One run of which this party was told by an invitation."""
 
     def __init__(
-        self, invite: Invite, link: Link, settings: PartySettings, learner: Learner
+        self, invite: Invite, link: Link, settings: PartySettings, *, learner: Learner, rounds: int
     ) -> None:
         self.run = invite.run
         self.ended: Ended | None = None
@@ -74,6 +75,7 @@ class PartySession:
         self._link = link
         self._settings = settings
         self._learner = learner
+        self._rounds = rounds
         self._log = EventLog(self.directory, invite.run)
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
@@ -113,8 +115,8 @@ class PartySession:
                 if isinstance(message, Ended):
                     self.ended = message
                 elif isinstance(message, Open):
-                    if self._latest is None or message.key > self._latest:
-                        await self._attempt(message.params)  # Never twice under one key (§8).
+                    if self._may_open(message.params):
+                        await self._attempt(message.params)
                 elif isinstance(message, RoundMessage):
                     self._keep_early(sender, message)
             self._say("ended", text=f"the run ended: {self.ended.reason}")
@@ -123,6 +125,20 @@ class PartySession:
             await self._learner.stop()
             await self._link.drain(self._settings.time.idle_timeout)
             self._log.close()
+
+    def _may_open(self, params: RoundParams) -> bool:
+        """Whether an attempt is within what was agreed to; never twice under one key (§8).
+
+        Rounds are those of the job, attempts few: each attempt may open a budget of distances.
+        """
+        key = params.key
+        if self._latest is not None and key <= self._latest:
+            return False
+        agreed = params.rounds == self._rounds and 1 <= key.round <= self._rounds
+        if agreed and 1 <= key.attempt <= MOST_ATTEMPTS:
+            return True
+        self._say("violation", text=f"refused round {key.round}, attempt {key.attempt}: not agreed")
+        return False
 
     # --- Consent.
 

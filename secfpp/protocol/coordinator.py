@@ -80,12 +80,16 @@ Outbox = list[Envelope]
 
 @dataclass
 class CoordinatorRound:
-    """The coordinator in one attempt; `previous` is the last round's assignment, if any."""
+    """The coordinator in one attempt.
+
+    `previous` is the last round's assignment, if any; `apart` the public scale of `Task`, if any.
+    """
 
     params: RoundParams
     clusterer: Clusterer
     previous: Assignment | None
     credentials: Credentials
+    apart: int | None = None
     _state: State = field(default_factory=lambda: Gathering({}, frozenset()), init=False)
     _lost: dict[str, str] = field(default_factory=dict, init=False)
     _transcript: Transcript = field(default_factory=Transcript, init=False)
@@ -270,11 +274,8 @@ class CoordinatorRound:
             view = agree(self.params, state.readies)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
-        task = Task(
-            view.dealers,
-            self.params.query_budget,
-            self.previous,
-        )
+        budget = self.params.query_budget
+        task = Task(view.dealers, budget, self.previous, self.apart)
         asked = self.clusterer(task)
         return self._advance(Asking(view, asked, {}, ()), None)
 

@@ -133,6 +133,11 @@ class ClusteringJob(Section):
 
     method: Literal["adaptive", "one_shot"] = Field("adaptive", description="see protocol.md §6")
     query_budget: int | None = Field(None, description="distances a round; default 3n², ≤ 2000")
+    apart: float | None = Field(
+        None,
+        gt=0,
+        description="a distance beyond which prompts are never alike; default none is known",
+    )
 
 
 class ClipJob(Section):

@@ -7,6 +7,9 @@ from secfpp.errors import ConfigError
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
 from secfpp.settings.files import JobSettings
 
+MOST_ATTEMPTS = 3
+"""A round is tried so often; parties hold the coordinator to it."""
+
 
 def default_colluders(parties: int) -> int:
     """T = max(1, ⌊(n−1)/5⌋)."""
@@ -29,6 +32,12 @@ def default_stragglers(parties: int, colluders: int) -> int:
 def default_budget(parties: int) -> int:
     """Q = 3n², at most 2,000: what the adaptive clusterer needs even if everyone were alone."""
     return min(3 * parties * parties, 2_000)
+
+
+def apart_levels(job: JobSettings, fraction_bits: int) -> int | None:
+    """The job's scale, if it states one, as a squared distance in squared levels."""
+    apart = job.clustering.apart
+    return None if apart is None else round((apart * 2.0**fraction_bits) ** 2)
 
 
 def round_params(

@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from secfpp.cli import COMMANDS
+from secfpp.demo import commands as demo
 
 BLOCKER = """
 import sys
@@ -100,6 +102,18 @@ def test_a_demo_of_an_impossible_size_says_which_are_possible(parties):
     result = secfpp("demo", "--training", "vectors", "--parties", parties)
     assert result.returncode == 2
     assert "use --parties 8, 12 or 16" in result.stderr
+
+
+def test_a_demo_whose_proof_fails_exits_1_and_its_json_says_so(monkeypatch, tmp_path):
+    data = {"verify": {"assignments_equal": False}, "passed": False}
+    monkeypatch.setattr(demo, "run_demo", lambda *_: data)
+    monkeypatch.setattr(demo, "show", lambda _: None)
+    arguments = ["--training", "vectors", "--out", str(tmp_path), "--format", "json"]
+    result = CliRunner().invoke(demo.app, arguments)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["status"] == "error"
+    monkeypatch.setattr(demo, "run_demo", lambda *_: {**data, "passed": True})
+    assert CliRunner().invoke(demo.app, arguments).exit_code == 0
 
 
 def test_a_party_daemon_of_the_wrong_role_is_refused(tmp_path):

@@ -79,6 +79,32 @@ def test_everyone_alone_at_equal_distances_cannot_be_told_from_one_cluster(clust
     assert len(assignment.clusters) == 1
 
 
+@pytest.mark.parametrize("dim", [2, 16, 256])
+def test_with_a_public_scale_everyone_alone_and_one_cluster_are_told_apart(dim):
+    """Centres 4σ√d apart, the scale at 3σ√d: everyone alone, one cluster, and what lies between."""
+    exact = 0
+    for seed in range(100):
+        draw = random.Random(seed)
+        parties = draw.randint(6, 30)
+        rng = np.random.default_rng(seed)
+        alone = rng.integers(0, 2, 1)[0] == 1
+        spots = np.arange(parties) if alone else np.zeros(parties)
+        step = 4 * 1000 * np.sqrt(dim)
+        levels = {
+            f"p{i:02d}": np.rint(
+                np.r_[spot * step, np.zeros(dim - 1)] + rng.normal(size=dim) * 300
+            ).astype(np.int64)
+            for i, spot in enumerate(spots)
+        }
+        scale = round((3 * 1000 * np.sqrt(dim)) ** 2)
+        task = Task(tuple(levels), 3 * parties * parties, apart=scale)
+        assignment, transcript = run_plain(adaptive_k_means, task, levels)
+        clusters = parties if alone else 1
+        exact += len(assignment.clusters) == clusters
+        assert len(transcript) <= 3 * parties * clusters
+    assert exact >= 99
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_or_two_parties_are_one_cluster_without_a_question(count):
     levels = names_of(np.arange(count * 4).reshape(count, 4))

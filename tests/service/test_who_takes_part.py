@@ -81,7 +81,7 @@ def test_a_party_whose_vectors_do_not_fit_refuses_by_name_and_the_rest_goes_on(t
     finally:
         federation.stop()
     assert ended == ""
-    (refusal,) = [line for line in said if "refused" in line]
+    (refusal,) = [line for line in said if "party-3 refused" in line]
     assert "party-3 refused: SECFPP-E-CONFIG" in refusal
     assert "has shape (1, 7), (1, 1024) is needed" in refusal
     assert any("opened to 7 parties" in line for line in said)
