@@ -29,7 +29,7 @@ demo: $(STAMP)
 	@$(BIN)/secfpp demo && echo "demo: passed"
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 && echo "test: passed"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup && echo "test: passed"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

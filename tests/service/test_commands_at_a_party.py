@@ -72,7 +72,7 @@ def opening(attempt: int) -> Open:
 def session_in(tmp_path: Path) -> tuple[PartySession, Outgoing]:
     link = Outgoing()
     settings = PartySettings(coordinator="boss", state_dir=tmp_path, tls=Tls(directory=tmp_path))
-    return PartySession(Invite("run", "{}", ()), link, settings, Ready()), link
+    return PartySession(Invite("run", "{}", ()), link, settings, learner=Ready(), rounds=3), link
 
 
 async def until(holds) -> None:

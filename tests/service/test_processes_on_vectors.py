@@ -26,7 +26,9 @@ from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.operator_api import OperatorClient
 from secfpp.wire.codec import decode
 
-QUICK = Waits(connect_wait=60, idle_timeout=4, round_deadline=60)
+pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+
+QUICK = Waits(connect_wait=60, idle_timeout=8, round_deadline=90)
 
 
 @pytest.fixture(scope="module")

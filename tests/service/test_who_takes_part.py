@@ -16,6 +16,8 @@ from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
 from secfpp.transport.operator_api import OperatorClient
 
+pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+
 WAITS = Waits(connect_wait=25, idle_timeout=5, round_deadline=60)
 
 
