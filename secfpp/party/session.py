@@ -7,7 +7,6 @@ and released, and the run directory. Shares and masks live in the round's machin
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from secfpp.errors import RoundFailed, SecFPPError
 from secfpp.journal.events import EventLog
-from secfpp.party.learner import Learner, Prompt, Trained
+from secfpp.party.learner import Learner
+from secfpp.party.own_vectors import OwnVectors
 from secfpp.party.records import PartyRecords, RoundNotes
 from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.dealing import Abstention, Vectors
@@ -40,9 +40,6 @@ from secfpp.settings.clock import RoundClock
 from secfpp.settings.files import PartySettings
 from secfpp.settings.rounds import MOST_ATTEMPTS
 from secfpp.transport.link import Link
-
-MOST_CLIPPED = 0.01
-"""A party of whose values more than this share is clipped sits the round out (interfaces)."""
 
 MOST_EARLY = 4096
 
@@ -83,12 +80,9 @@ class PartySession:
         self._round = 0
         self._latest: AttemptKey | None = None
         self._colluders = settings.policy.minimum_colluders
-        self._trained: dict[int, Trained] = {}
-        self._start: Prompt | None = None
-        self._dealt: dict[int, bytes] = {}
         self._released: dict[int, Release] = {}
         self._records = PartyRecords(self.directory, link.name, invite.run, learner)
-        self._facts: dict[str, float] = {}
+        self._vectors = OwnVectors(learner, self._records, self._say)
 
     def deliver(self, sender: str, message: Message) -> None:
         """Take a message of this run; it is handled in turn.
@@ -234,35 +228,11 @@ class PartySession:
         self._early.setdefault(message.key, []).append((sender, message))
 
     async def _prepare_vectors(self, machine: PartyRound, params: RoundParams) -> None:
-        """Train (once a round), quantise, and hand the vectors to the loop."""
-        vectors: Vectors | Abstention
-        if not isinstance(machine.state, Preparing):
-            return
-        try:
-            number = params.key.round
-            if number not in self._trained:
-                self._doing = ("training", 0, 1)
-                self._trained = {number: await self._learner.train(number, self._start, self._told)}
-            vectors = self._quantised(params, self._trained[number])
-        except SecFPPError as error:
-            self._say("trouble", text=f"sits the round out: {error}")
-            vectors = Abstention(f"{error.code}: training did not succeed")
-        self._doing = ("round", 0, 0)
-        self._inbox.put_nowait((self._link.name, Dealt(params.key, vectors)))
-
-    def _quantised(self, params: RoundParams, trained: Trained) -> Vectors | Abstention:
-        spec = params.feature_sharing
-        levels, clipped = spec.quantiser.levels(trained.domain_prompt.reshape(-1))
-        self._facts = {**trained.facts, "clipped": float(clipped)}
-        if clipped > MOST_CLIPPED * levels.size:
-            self._say("trouble", text=f"sits the round out: {clipped} of {levels.size} clipped")
-            return Abstention("more than one value in a hundred would be clipped")
-        number, digest = params.key.round, hashlib.sha256(levels.tobytes()).digest()
-        if any(digest == known for dealt, known in self._dealt.items() if dealt != number):
-            return Abstention("the prompt has not been trained since it was last dealt")
-        self._dealt[number] = digest
-        self._records.levels(number, levels)
-        return (levels,)
+        """Train and quantise, and hand the vectors to the loop."""
+        if isinstance(machine.state, Preparing):
+            vectors = await self._vectors.prepare(params, self._told)
+            self._doing = ("round", 0, 0)
+            self._inbox.put_nowait((self._link.name, Dealt(params.key, vectors)))
 
     def _preparing(self, done: int, total: int) -> None:
         self._doing = ("preparing", done, total)
@@ -275,13 +245,10 @@ class PartySession:
     async def _finish(self, finished: Finished, notes: RoundNotes, before: Totals) -> None:
         """Keep the cluster's prompt (or the own one), measure, and write the round down."""
         number = finished.params.key.round
-        trained = self._trained.get(number)
-        if trained is not None:
-            self._start = self._records.prompts(number, trained, finished.mean)
-        accuracy = {} if self._start is None else await self._learner.evaluate(self._start)
+        accuracy = await self._vectors.adopt(number, finished.mean)
         sent, received = self._totals()
         traffic = {"sent": sent - before[0], "received": received - before[1]}
-        facts = {**self._facts, **accuracy}
+        facts = {**self._vectors.facts, **accuracy}
         self._records.round(finished, notes.seconds(), traffic, facts)
         told: dict[str, object] = {"seconds": notes.seconds(), "bytes": traffic}
         if self._settings.policy.share_accuracy:

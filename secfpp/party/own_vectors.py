@@ -1,0 +1,67 @@
+"""A party's own side of a round: train once, quantise, never deal the same vector twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from secfpp.errors import SecFPPError
+from secfpp.party.learner import Learner, Prompt, Trained
+from secfpp.party.records import PartyRecords
+from secfpp.protocol.dealing import Abstention, Vectors
+from secfpp.protocol.opening import Mean
+from secfpp.protocol.params import RoundParams
+
+MOST_CLIPPED = 0.01
+"""A party of whose values more than this share is clipped sits the round out (interfaces)."""
+
+Say = Callable[..., None]
+"""Writes an event of the run: a name, and fields by keyword."""
+
+
+class OwnVectors:
+    """The learner's prompts over the rounds of a run, and what was dealt of them."""
+
+    def __init__(self, learner: Learner, records: PartyRecords, say: Say) -> None:
+        self.facts: dict[str, float] = {}
+        self._learner = learner
+        self._records = records
+        self._say = say
+        self._trained: dict[int, Trained] = {}
+        self._start: Prompt | None = None
+        self._dealt: dict[int, bytes] = {}
+
+    async def prepare(
+        self, params: RoundParams, told: Callable[[int, int], None]
+    ) -> Vectors | Abstention:
+        """The levels to share in this attempt, trained once a round, or why there are none."""
+        number = params.key.round
+        try:
+            if number not in self._trained:
+                told(0, 1)
+                self._trained = {number: await self._learner.train(number, self._start, told)}
+            return self._quantised(params, self._trained[number])
+        except SecFPPError as error:
+            self._say("trouble", text=f"sits the round out: {error}")
+            return Abstention(f"{error.code}: training did not succeed")
+
+    async def adopt(self, number: int, mean: Mean | None) -> dict[str, float]:
+        """Keep the cluster's prompt, or the own one where there is no mean; how good it is now."""
+        trained = self._trained.get(number)
+        if trained is not None:
+            self._start = self._records.prompts(number, trained, mean)
+        return {} if self._start is None else await self._learner.evaluate(self._start)
+
+    def _quantised(self, params: RoundParams, trained: Trained) -> Vectors | Abstention:
+        spec = params.feature_sharing
+        levels, clipped = spec.quantiser.levels(trained.domain_prompt.reshape(-1))
+        self.facts = {**trained.facts, "clipped": float(clipped)}
+        if clipped > MOST_CLIPPED * levels.size:
+            self._say("trouble", text=f"sits the round out: {clipped} of {levels.size} clipped")
+            return Abstention("more than one value in a hundred would be clipped")
+        number, digest = params.key.round, hashlib.sha256(levels.tobytes()).digest()
+        if any(digest == known for dealt, known in self._dealt.items() if dealt != number):
+            return Abstention("the prompt has not been trained since it was last dealt")
+        self._dealt[number] = digest
+        self._records.levels(number, levels)
+        return (levels,)
