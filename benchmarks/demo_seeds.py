@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
+from secfpp.bench.machine import provenance
 from secfpp.cluster.plain import adjusted_rand_index
 
 RESULTS = Path(__file__).parent / "results" / "demo-seeds.json"
@@ -35,7 +33,8 @@ def main() -> None:
             runs.append(measured(parties, seed))
             print(json.dumps(runs[-1]), flush=True)
             RESULTS.parent.mkdir(parents=True, exist_ok=True)
-            RESULTS.write_text(json.dumps({**machine(), "runs": runs}, indent=1) + "\n", "utf-8")
+            facts = {"schema_version": 1, **provenance(0), "runs": runs}
+            RESULTS.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 
 def measured(parties: int, seed: int) -> dict[str, object]:
@@ -71,23 +70,6 @@ def mean_by_domain(values: dict[str, float], domains: dict[str, str]) -> dict[st
     for name, value in values.items():
         grouped.setdefault(domains[name], []).append(value)
     return {domain: round(sum(v) / len(v), 4) for domain, v in sorted(grouped.items())}
-
-
-def machine() -> dict[str, object]:
-    """Where and from what this was measured."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    )
-    return {
-        "schema_version": 1,
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip(),
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
-    }
 
 
 if __name__ == "__main__":

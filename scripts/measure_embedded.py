@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
-import subprocess
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from secfpp.bench.machine import provenance
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.plain import adjusted_rand_index, run_plain
 from secfpp.cluster.queries import Assignment, Task
@@ -273,14 +272,9 @@ def main() -> None:
     task = Photographs()
     weights = (tiny_clip_directory() / "weights.safetensors").read_bytes()
     report = {
-        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
+        **provenance(PAIRED_SEEDS[0]),
+        "threads": 1,
         "torch": torch.__version__,
-        "commit": subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - the git of whoever measures.
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "recipe_of_a_round": asdict(RECIPE),
         "recipe_outside_a_federation": asdict(ALONE),

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from secfpp.bench.machine import provenance
 from secfpp.learn.checkpoints import open_clip_module
 from secfpp.learn.clip import device_named, load_clip, normalised_names
 from secfpp.learn.settings import ClipSettings
@@ -48,7 +49,7 @@ class Timing:
 
 
 def measure(bench: TrainBench) -> dict[str, object]:
-    """Time both towers side by side: {"results": [full, shared]}.
+    """Time both towers side by side: {…provenance, "results": [full, shared]}.
 
     A step is the features of all classes and the gradient of a fixed random function of them in
     the context, after one step of each that does not count. `max_abs_diff` compares the features,
@@ -84,7 +85,7 @@ def measure(bench: TrainBench) -> dict[str, object]:
         }
         for tower, seconds in medians.items()
     ]
-    return {"results": rows}
+    return {**provenance(bench.seed), "results": rows}
 
 
 def _class_names(count: int) -> tuple[str, ...]:

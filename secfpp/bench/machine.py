@@ -1,0 +1,45 @@
+"""Where and from what a measurement was made, so that figures can be held against each other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+CPU_FACTS = Path("/proc/cpuinfo")
+
+
+def provenance(seed: int) -> dict[str, object]:
+    """The machine, the commit where the code is a git checkout (else null), the time and seed."""
+    return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "seed": seed,
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    try:
+        lines = CPU_FACTS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 (fixed arguments)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
