@@ -7,12 +7,13 @@ squared norm of a share lies on a polynomial of degree D = 2(K+T−1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from secfpp.algebra.field import FieldArray, P, from_integers, stack
+from secfpp.algebra.reed_solomon import wrong_positions
 from secfpp.errors import ConfigError, Misuse, RoundFailed
 
 
@@ -38,21 +39,31 @@ def lagrange_matrix(
 ) -> list[list[int]]:
     """The matrix (targets, sources) that carries a polynomial's values at sources to targets.
 
-    Entry (t, s) is Π_{r≠s} (target_t − source_r) / (source_s − source_r) modulo `modulus`.
+    Entry (t, s) is Π_{r≠s} (target_t − source_r) / (source_s − source_r) modulo `modulus`, in the
+    barycentric form Π_r (target_t − source_r) · w_s / (target_t − source_s): O(targets · sources).
     """
-    inverse = [
-        pow(
-            _product([source - other for other in sources if other != source], modulus), -1, modulus
+    weights = [
+        pow(_product((s - r for r in sources if r != s), modulus), -1, modulus) for s in sources
+    ]
+    places = {source: place for place, source in enumerate(sources)}
+    inverses: dict[int, int] = {}
+    matrix = []
+    for target in targets:
+        if target in places:
+            matrix.append([int(s == target) for s in sources])
+            continue
+        gaps = [target - source for source in sources]
+        for gap in gaps:
+            if gap not in inverses:
+                inverses[gap] = pow(gap, -1, modulus)
+        whole = _product(gaps, modulus)
+        matrix.append(
+            [
+                whole * weight % modulus * inverses[gap] % modulus
+                for weight, gap in zip(weights, gaps, strict=True)
+            ]
         )
-        for source in sources
-    ]
-    return [
-        [
-            inverse[s] * _product([target - r for r in sources if r != source], modulus) % modulus
-            for s, source in enumerate(sources)
-        ]
-        for target in targets
-    ]
+    return matrix
 
 
 class LagrangeCode:
@@ -110,12 +121,17 @@ class LagrangeCode:
         `pinned` maps T parties to their shares (width,), uniform and independent of the secret:
         they take the place of the T random chunks. Row j is party j's share.
         """
-        if len(pinned) != self.colluders:
-            raise Misuse(f"{len(pinned)} shares are pinned, T = {self.colluders} are needed")
-        chunks = self.split(secret)
-        parties = tuple(pinned)
+        return self.share_chunks(self.split(secret), pinned)
+
+    def share_chunks(self, chunks: FieldArray, pinned: Mapping[int, FieldArray]) -> FieldArray:
+        """Shares (n, width) of chunks (K, width), with T of them given."""
+        if len(pinned) != self.colluders or len(chunks) != self.chunks:
+            raise Misuse(
+                f"{len(chunks)} chunks and {len(pinned)} pinned shares came, K = {self.chunks} and "
+                f"T = {self.colluders} are needed"
+            )
         known = stack([*(chunks[k] for k in range(self.chunks)), *pinned.values()])
-        sources = self.betas[: self.chunks] + tuple(self.alphas[j] for j in parties)
+        sources = self.betas[: self.chunks] + tuple(self.alphas[j] for j in pinned)
         return _matrix(sources, self.alphas) @ known
 
     def decode(self, degree: int, parties: Sequence[int], values: FieldArray) -> FieldArray:
@@ -133,6 +149,31 @@ class LagrangeCode:
         """Σ_{k≤K} h(β_k) for each column: (queries,) from the answers (answers, queries) (§5)."""
         sources = self._sources(degree, parties, values)
         return (_total(sources, self.betas[: self.chunks]) @ values[: degree + 1])[0]
+
+    def locate(
+        self, degree: int, parties: Sequence[int], combined: FieldArray, errors: int
+    ) -> tuple[int, ...]:
+        """Which of the answers (answers,) of some parties are wrong: positions in `parties` (§9).
+
+        At most `errors` of them may be, or RoundFailed: beyond that nothing is corrected and nobody
+        is named. Fewer than degree + 1 + 2·errors answers raise Misuse. `combined` is one column,
+        or a random linear combination of columns that only the caller knows.
+        """
+        needed = self.threshold(degree) + 2 * errors
+        if len(parties) < needed or len(parties) != len(combined):
+            raise Misuse(
+                f"{len(combined)} answers of {len(parties)} parties came, {needed} are needed to "
+                f"correct {errors} errors of degree {degree}"
+            )
+        points = [self.alphas[j] for j in parties]
+        values = [int(value) for value in combined.values]
+        wrong = wrong_positions(points, values, degree, errors, P)
+        if wrong is None:
+            raise RoundFailed(
+                f"the {len(points)} answers lie on no polynomial of degree {degree}, not even "
+                f"without the worst {errors} of them: more than A = {errors} parties answered wrong"
+            )
+        return wrong
 
     def _sources(self, degree: int, parties: Sequence[int], values: FieldArray) -> tuple[int, ...]:
         needed = self.threshold(degree)
@@ -159,7 +200,7 @@ def _total(sources: tuple[int, ...], targets: tuple[int, ...]) -> FieldArray:
     return from_integers([[sum(column) for column in zip(*matrix, strict=True)]])
 
 
-def _product(factors: Sequence[int], modulus: int) -> int:
+def _product(factors: Iterable[int], modulus: int) -> int:
     result = 1
     for factor in factors:
         result = result * factor % modulus

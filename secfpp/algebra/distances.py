@@ -14,20 +14,22 @@ CodedQuery = tuple[int, Sequence[int]]
 
 
 def distance_answers(
-    shares: FieldArray, queries: Sequence[CodedQuery], masks: FieldArray
+    shares: FieldArray, width: int, queries: Sequence[CodedQuery], masks: FieldArray
 ) -> FieldArray:
     """‖m·u_i − Σ_{s∈M} u_s‖² + z for each query (i, M) of a batch, as (queries,) residues.
 
-    `shares` is (dealers, width), one row per dealer; `masks` (queries,). The sum over a member set
-    is computed once per batch.
+    `shares` is (dealers, ≥ width), one row per dealer, of which the first `width` columns count;
+    `masks` (queries,). The sum over a member set is computed once per batch.
     """
-    values = np.ascontiguousarray(shares.values)
-    totals: dict[tuple[int, ...], kernels.Residues] = {}
-    answers = np.empty(len(queries), dtype=np.uint64)
-    for position, (subject, members) in enumerate(queries):
-        rows = tuple(members)
-        if rows not in totals:
-            totals[rows] = kernels.column_sum(values, np.array(rows, dtype=np.int64))
-        size = np.uint64(len(rows))
-        answers[position] = kernels.squared_difference(values[subject], size, totals[rows])
+    places: dict[tuple[int, ...], int] = {}
+    sets = [places.setdefault(tuple(members), len(places)) for _, members in queries]
+    ends = np.cumsum([0, *map(len, places)])
+    rows = np.array([row for members in places for row in members], dtype=np.int64)
+    answers = kernels.squared_differences(
+        np.ascontiguousarray(shares.values),
+        width,
+        np.array([subject for subject, _ in queries], dtype=np.int64),
+        np.array(sets, dtype=np.int64),
+        (ends, rows),
+    )
     return FieldArray.proven(answers) + masks

@@ -43,9 +43,10 @@ class FieldArray:
     @classmethod
     def from_signed(cls, values: NDArray[np.int64]) -> FieldArray:
         """Signed integers of magnitude below P/2; a negative −a becomes P − a."""
-        if values.dtype != np.int64 or int(np.abs(values).max(initial=0)) > P // 2:
+        if values.dtype != np.int64 or not _fits(values):
             raise Misuse("signed values must be int64 of magnitude below P/2")
-        return cls.proven(np.where(values < 0, values + P, values).astype(np.uint64))
+        flat = np.ascontiguousarray(values).reshape(-1)
+        return cls.proven(kernels.residues_of(flat).reshape(values.shape))
 
     @classmethod
     def from_bytes(cls, data: bytes, shape: tuple[int, ...]) -> FieldArray:
@@ -89,6 +90,7 @@ class FieldArray:
         return FieldArray.proven(np.asarray(self._values[index]))
 
     def __add__(self, other: FieldArray) -> FieldArray:
+        _require_alike(self, other)
         return FieldArray.proven(kernels.reduced(self._values + other._values))
 
     def __sub__(self, other: FieldArray) -> FieldArray:
@@ -119,10 +121,12 @@ def stack(arrays: Sequence[FieldArray]) -> FieldArray:
 
 def sum_of(arrays: Sequence[FieldArray]) -> FieldArray:
     """The sum of at least one array, all of one shape."""
-    total = arrays[0]
+    shape = arrays[0].shape
+    total = arrays[0].values.flatten()
     for array in arrays[1:]:
-        total = total + array
-    return total
+        _require_alike(arrays[0], array)
+        kernels.add_to(total, np.ascontiguousarray(array.values).reshape(-1))
+    return FieldArray.proven(total.reshape(shape))
 
 
 def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:
@@ -130,10 +134,19 @@ def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:
     return FieldArray.proven(np.array([[v % P for v in row] for row in values], dtype=np.uint64))
 
 
+def _require_alike(left: FieldArray, right: FieldArray) -> None:
+    if left.shape != right.shape:
+        raise Misuse(f"cannot add arrays of shapes {left.shape} and {right.shape}")
+
+
 def _frozen(values: Residues) -> Residues:
     view = values.view()
     view.flags.writeable = False
     return view
+
+
+def _fits(values: NDArray[np.int64]) -> bool:
+    return int(values.min(initial=0)) >= -(P // 2) and int(values.max(initial=0)) <= P // 2
 
 
 def _first_bad(values: Residues) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from secfpp.algebra import kernels
 from secfpp.algebra.field import P
 from secfpp.errors import ConfigError, Misuse
 
@@ -78,11 +79,11 @@ class Quantiser:
 
         A value that is no number raises Misuse, without showing it.
         """
-        if not np.isfinite(vector).all():
+        flat = np.ascontiguousarray(vector, dtype=np.float32).reshape(-1)
+        levels, clipped, finite = kernels.levels_of(flat, 2.0**self.fraction_bits, self.bound)
+        if not finite:
             raise Misuse("the vector holds a value that is not finite: training went wrong")
-        exact = np.rint(vector.astype(np.float64) * 2.0**self.fraction_bits)
-        limited = np.clip(exact, -self.bound, self.bound)
-        return limited.astype(np.int64), int((limited != exact).sum())
+        return levels.reshape(vector.shape), clipped
 
     def mean(self, total: NDArray[np.int64], members: int) -> NDArray[np.float32]:
         """float32(Σ / (m·2^f)), divided in float64: equal bits wherever the sum is equal (§7)."""

@@ -1,6 +1,10 @@
 """Compiled loops over residues modulo 2^61 − 1; the tests hold each against Python integers.
 
 The kernels take and return uint64 arrays whose values are all below P; FieldArray is the door.
+
+Products are split at 31 bits: with x = a·2^31 + b and y = c·2^31 + e (a, c < 2^30; b, e < 2^31),
+x·y = ac·2^62 + (ae + bc)·2^31 + be. The three sums `high` < 2^60, `middle` < 2^62 and `low` < 2^62
+of one product leave room for four products in 64 bits, so reduction is paid once in four.
 """
 
 from __future__ import annotations
@@ -13,15 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 Residues = NDArray[np.uint64]
+Rows = NDArray[np.int64]
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 _P: Final = np.uint64(2**61 - 1)
+_LOW31: Final = np.uint64(2**31 - 1)
+_LOW30: Final = np.uint64(2**30 - 1)
 _LOW32: Final = np.uint64(2**32 - 1)
-_LOW29: Final = np.uint64(2**29 - 1)
-_3: Final = np.uint64(3)
-_29: Final = np.uint64(29)
+_0: Final = np.uint64(0)
+_1: Final = np.uint64(1)
+_30: Final = np.uint64(30)
+_31: Final = np.uint64(31)
 _32: Final = np.uint64(32)
 _61: Final = np.uint64(61)
+
+BLOCK: Final = 1024  # Columns whose rows stay in the cache while every query or output row passes.
 
 
 def _compiled(function: Kernel) -> Kernel:
@@ -38,19 +48,23 @@ def reduce_once(value: np.uint64) -> np.uint64:
 
 
 @_compiled
-def product(left: np.uint64, right: np.uint64) -> np.uint64:
-    """left · right modulo P for two residues.
+def settle(high: np.uint64, middle: np.uint64, low: np.uint64, more: np.uint64) -> np.uint64:
+    """high·2^62 + middle·2^31 + low + more, modulo P but not yet below it: below 2^61 + 8.
 
-    With left = a·2^32 + b and right = c·2^32 + e (a, c < 2^29; b, e < 2^32) the product is
-    ac·2^64 + (ae + bc)·2^32 + be. 2^64 ≡ 8; a middle m = h·2^29 + l gives h·2^61 + l·2^32 ≡
-    h + l·2^32. Every partial sum stays below 2^64: 2^61 + 2^34 + 2^61 + (2^61 + 2^3).
+    2^62 ≡ 2, and middle = q·2^30 + r gives q·2^61 + r·2^31 ≡ q + r·2^31. With sums of at most four
+    products, and `more` itself such a result, all stays below 2^63 + 2^34 + 3·2^61 + 16 < 2^64.
     """
-    a, b = left >> _32, left & _LOW32
-    c, e = right >> _32, right & _LOW32
-    middle = a * e + b * c
-    low = b * e
-    total = ((a * c) << _3) + (middle >> _29) + ((middle & _LOW29) << _32)
-    return reduce_once(total + (low & _P) + (low >> _61))
+    total = (high << _1) + (middle >> _30) + ((middle & _LOW30) << _31) + (low & _P) + (low >> _61)
+    total += more
+    return (total & _P) + (total >> _61)
+
+
+@_compiled
+def product(left: np.uint64, right: np.uint64) -> np.uint64:
+    """left · right modulo P for two residues."""
+    a, b = left >> _31, left & _LOW31
+    c, e = right >> _31, right & _LOW31
+    return reduce_once(settle(a * c, a * e + b * c, b * e, _0))
 
 
 @_compiled
@@ -73,45 +87,158 @@ def scaled(values: Residues, scalar: np.uint64) -> Residues:
 
 
 @_compiled
+def add_to(total: Residues, values: Residues) -> None:
+    """Add a (n,) array to another in place."""
+    for i in range(total.size):
+        total[i] = reduce_once(total[i] + values[i])
+
+
+@_compiled
 def matrix_product(left: Residues, right: Residues) -> Residues:
-    """(rows, inner) · (inner, columns); the inner loop runs along memory."""
+    """(rows, inner) · (inner, columns), four inner terms at a time, block of columns by block."""
     rows, inner = left.shape
     columns = right.shape[1]
     out = np.zeros((rows, columns), dtype=np.uint64)
-    for i in range(rows):
-        for k in range(inner):
-            factor = left[i, k]
-            for j in range(columns):
-                out[i, j] = reduce_once(out[i, j] + product(factor, right[k, j]))
+    factors = np.zeros((rows, inner + 3), dtype=np.uint64)
+    factors[:, :inner] = left
+    for start in range(0, columns, BLOCK):
+        stop = min(columns, start + BLOCK)
+        for k in range(0, inner, 4):
+            # Past the end the factor is zero and any row will do.
+            row0 = right[k, start:stop]
+            row1 = right[min(k + 1, inner - 1), start:stop]
+            row2 = right[min(k + 2, inner - 1), start:stop]
+            row3 = right[min(k + 3, inner - 1), start:stop]
+            for i in range(rows):
+                _add_four(out[i, start:stop], factors[i, k : k + 4], (row0, row1, row2, row3))
+        for i in range(rows):
+            for j in range(start, stop):
+                out[i, j] = reduce_once(out[i, j])
     return out
 
 
 @_compiled
-def squared_norm(values: Residues) -> np.uint64:
-    """The sum of squares of a (width,) array."""
-    total = np.uint64(0)
-    for i in range(values.size):
-        total = reduce_once(total + product(values[i], values[i]))
+def _add_four(
+    out: Residues, factors: Residues, rows: tuple[Residues, Residues, Residues, Residues]
+) -> None:
+    """Add factors · rows to `out`, which stays below 2^61 + 8 without being fully reduced."""
+    row0, row1, row2, row3 = rows
+    a0, b0 = factors[0] >> _31, factors[0] & _LOW31
+    a1, b1 = factors[1] >> _31, factors[1] & _LOW31
+    a2, b2 = factors[2] >> _31, factors[2] & _LOW31
+    a3, b3 = factors[3] >> _31, factors[3] & _LOW31
+    for j in range(out.size):
+        c0, e0 = row0[j] >> _31, row0[j] & _LOW31
+        c1, e1 = row1[j] >> _31, row1[j] & _LOW31
+        c2, e2 = row2[j] >> _31, row2[j] & _LOW31
+        c3, e3 = row3[j] >> _31, row3[j] & _LOW31
+        high = a0 * c0 + a1 * c1 + a2 * c2 + a3 * c3
+        middle = a0 * e0 + b0 * c0 + a1 * e1 + b1 * c1 + a2 * e2 + b2 * c2 + a3 * e3 + b3 * c3
+        low = b0 * e0 + b1 * e1 + b2 * e2 + b3 * e3
+        out[j] = settle(high, middle, low, out[j])
+
+
+@_compiled
+def squared_differences(
+    shares: Residues, width: int, subjects: Rows, sets: Rows, members: tuple[Rows, Rows]
+) -> Residues:
+    """‖m·row_i − Σ_{s∈M} row_s‖² over the first `width` columns, for each query (i, M).
+
+    `shares` is (count, ≥ width); query q asks about row subjects[q] and the member set sets[q];
+    `members` are (ends, rows): set t is rows[ends[t]:ends[t + 1]]. One pass over the shares: in
+    each block of columns every set is summed once, then every query passes. m must be below 2^29.
+    """
+    ends, rows = members
+    totals = np.empty((ends.size - 1, BLOCK), dtype=np.uint64)
+    answers = np.zeros(subjects.size, dtype=np.uint64)
+    for start in range(0, width, BLOCK):
+        size = min(BLOCK, width - start)
+        for t in range(ends.size - 1):
+            total = totals[t, :size]
+            total[:] = shares[rows[ends[t]], start : start + size]
+            for r in range(ends[t] + 1, ends[t + 1]):
+                add_to(total, shares[rows[r], start : start + size])
+        for q in range(subjects.size):
+            scale = np.uint64(ends[sets[q] + 1] - ends[sets[q]])
+            subject = shares[subjects[q], start : start + size]
+            norm = _squared_difference(subject, scale, totals[sets[q], :size])
+            answers[q] = reduce_once(answers[q] + norm)
+    return answers
+
+
+@_compiled
+def _squared_difference(subject: Residues, scale: np.uint64, total: Residues) -> np.uint64:
+    """‖scale · subject − total‖² of two (size,) arrays; scale below 2^29."""
+    upper, lower = _0, _0  # Plain sums of the two halves, so that the loop vectorises.
+    for i in range(subject.size):
+        c, e = subject[i] >> _31, subject[i] & _LOW31
+        middle = scale * c  # Below 2^59; reduced as in `settle`.
+        gap = (middle >> _30) + ((middle & _LOW30) << _31) + scale * e + (_P - total[i])
+        gap = reduce_once(gap)
+        a, b = gap >> _31, gap & _LOW31
+        square = settle(a * a, (a * b) << _1, b * b, _0)
+        upper += square >> _32
+        lower += square & _LOW32
+    return reduce_once(product(reduce_once(upper), _1 << _32) + reduce_once(lower))
+
+
+@_compiled
+def evaluate(coefficients: Residues, point: np.uint64) -> np.uint64:
+    """Σ_c point^c · coefficients[c] for c = 0, 1, … by Horner's rule in eight interleaved strands.
+
+    Strand s takes the coefficients s, s + 8, …, in powers of point^8, so that eight products are
+    under way at once.
+    """
+    powers = np.empty(9, dtype=np.uint64)
+    powers[0] = _1
+    for s in range(8):
+        powers[s + 1] = product(powers[s], point)
+    strands = np.zeros(8, dtype=np.uint64)
+    size = coefficients.size
+    for start in range((size + 7) // 8 * 8 - 8, -1, -8):
+        for s in range(8):
+            value = coefficients[start + s] if start + s < size else _0
+            strands[s] = reduce_once(product(strands[s], powers[8]) + value)
+    total = _0
+    for s in range(8):
+        total = reduce_once(total + product(strands[s], powers[s]))
     return total
 
 
 @_compiled
-def squared_difference(subject: Residues, size: np.uint64, total: Residues) -> np.uint64:
-    """‖size · subject − total‖² of two (width,) arrays."""
-    norm = np.uint64(0)
-    for i in range(subject.size):
-        gap = reduce_once(product(size, subject[i]) + (_P - total[i]))
-        norm = reduce_once(norm + product(gap, gap))
-    return norm
+def keep_low_bits(words: Residues) -> int:
+    """Clear the top three bits of every word in place; returns how many are then P itself."""
+    rejected = 0
+    for i in range(words.size):
+        words[i] &= _P
+        rejected += words[i] == _P
+    return rejected
 
 
 @_compiled
-def column_sum(values: Residues, rows: NDArray[np.int64]) -> Residues:
-    """The sum of the named rows of a (count, width) array."""
-    width = values.shape[1]
-    out = np.zeros(width, dtype=np.uint64)
-    for r in range(rows.size):
-        row = rows[r]
-        for i in range(width):
-            out[i] = reduce_once(out[i] + values[row, i])
+def levels_of(vector: NDArray[np.float32], scale: float, bound: int) -> tuple[Rows, int, bool]:
+    """round(x · scale), half to even, within ±bound; how many were beyond; whether all are finite.
+
+    `vector` is (n,); where a value is not finite its level means nothing.
+    """
+    levels = np.empty(vector.size, dtype=np.int64)
+    limit = float(bound)
+    clipped = 0
+    finite = True
+    for i in range(vector.size):
+        exact = np.rint(np.float64(vector[i]) * scale)
+        finite &= bool(np.isfinite(exact))
+        within = min(max(exact, -limit), limit)
+        clipped += within != exact
+        levels[i] = np.int64(within)
+    return levels, clipped, finite
+
+
+@_compiled
+def residues_of(levels: Rows) -> Residues:
+    """Signed integers of magnitude below P/2 as residues: a negative −a becomes P − a."""
+    out = np.empty(levels.size, dtype=np.uint64)
+    for i in range(levels.size):
+        value = levels[i]
+        out[i] = np.uint64(value + np.int64(_P)) if value < 0 else np.uint64(value)
     return out

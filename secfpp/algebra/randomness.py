@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from secfpp.algebra import kernels
 from secfpp.algebra.field import FieldArray, P
 from secfpp.errors import Misuse
 
 SEED_BYTES: Final = 32
-_LOW_BITS: Final = np.uint64(2**61 - 1)  # Clears the top three bits of a word.
+_ZEROS: Final = memoryview(bytes(2**16))  # What a key stream is drawn from, piece by piece.
 
 
 class Seed:
@@ -50,22 +51,36 @@ def expand(seed: Seed, context: bytes, count: int) -> FieldArray:
     """
     key = HKDF(hashes.SHA256(), length=32, salt=None, info=context).derive(seed.reveal())
     stream = Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor()
-    return _collect(lambda size: stream.update(bytes(size)), count)
+
+    def fill(words: kernels.Residues) -> None:
+        target = words.view(np.uint8).data
+        for start in range(0, len(target), len(_ZEROS)):
+            piece = target[start : start + len(_ZEROS)]
+            stream.update_into(_ZEROS[: len(piece)], piece)
+
+    return _collect(fill, count)
 
 
 def uniform(count: int, randomness: Callable[[int], bytes]) -> FieldArray:
     """(count,) uniform residues from `randomness`, a source of bytes like `os.urandom`."""
-    return _collect(randomness, count)
+
+    def fill(words: kernels.Residues) -> None:
+        words[:] = np.frombuffer(randomness(8 * len(words)), dtype="<u8")
+
+    return _collect(fill, count)
 
 
-def _collect(source: Callable[[int], bytes], count: int) -> FieldArray:
-    out = np.empty(count, dtype=np.uint64)
+def _collect(fill: Callable[[kernels.Residues], None], count: int) -> FieldArray:
+    """Words of a source until `count` of them are residues."""
+    out = np.empty(count, dtype="<u8")
     filled = 0
     while filled < count:
-        words = np.frombuffer(source(8 * (count - filled)), dtype="<u8") & _LOW_BITS
-        words = words[
-            words != P
-        ]  # Rejected with probability 2^-61, so that all are equally likely.
-        out[filled : filled + len(words)] = words
-        filled += len(words)
-    return FieldArray.proven(out)
+        words = out[filled:]
+        fill(words)
+        if kernels.keep_low_bits(words):  # With probability 2^-61 a word, so that all are uniform.
+            kept = words[words != P]
+            words[: len(kept)] = kept
+            filled += len(kept)
+        else:
+            filled = count
+    return FieldArray.proven(out.astype(np.uint64, copy=False))

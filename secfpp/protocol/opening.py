@@ -66,7 +66,7 @@ def masked_answers(held: Mapping[str, Held], view: View, ask: Ask) -> FieldArray
     queries = [
         (rows[query.subject], [rows[member] for member in query.members]) for query in ask.queries
     ]
-    return distance_answers(shares, queries, masks)
+    return distance_answers(shares, shares.shape[1], queries, masks)
 
 
 def open_distances(

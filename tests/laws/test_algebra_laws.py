@@ -9,7 +9,7 @@ import random
 import galois
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secfpp.algebra import kernels
@@ -69,13 +69,62 @@ def test_the_product_kernel_agrees_with_galois():
     assert found == [int(value) for value in expected]
 
 
-@given(st.lists(residues, min_size=1, max_size=30))
-def test_kernels_equal_their_plain_twins_bit_for_bit(values):
-    array = np.array(values, dtype=np.uint64)
-    other = array[::-1].copy()
-    assert int(kernels.squared_norm(array)) == sum(v * v for v in values) % P
-    twin = sum((3 * a - b) ** 2 for a, b in zip(values, values[::-1], strict=True)) % P
-    assert int(kernels.squared_difference(array, np.uint64(3), other)) == twin
+sizes = st.sampled_from([1, 2, 3, 7, 8, 9, 1023, 1024, 1025, 2050])
+
+
+def mixed(rng: random.Random, count: int) -> list[int]:
+    """Residues of every kind, the extreme ones often."""
+    return [rng.choice([0, 1, P - 1, 2**31 - 1, 2**31, rng.randrange(P)]) for _ in range(count)]
+
+
+@settings(max_examples=25)
+@given(sizes, st.integers(1, 9), st.randoms(use_true_random=False))
+def test_distances_of_a_batch_equal_their_plain_twin_bit_for_bit(width, dealers, rng):
+    rows = [mixed(rng, width + 2) for _ in range(dealers)]
+    queries = [
+        (rng.randrange(dealers), sorted(rng.sample(range(dealers), rng.randint(1, dealers))))
+        for _ in range(4)
+    ]
+    masks = mixed(rng, len(queries))
+    answers = distance_answers(from_integers(rows), width, queries, field(*masks))
+    for answer, mask, (subject, members) in zip(answers.values, masks, queries, strict=True):
+        gaps = (
+            len(members) * rows[subject][c] - sum(rows[m][c] for m in members) for c in range(width)
+        )
+        assert int(answer) == (sum(gap * gap for gap in gaps) + mask) % P
+
+
+@settings(max_examples=25)
+@given(sizes, residues, st.randoms(use_true_random=False))
+def test_a_polynomial_is_evaluated_as_by_python_integers(size, point, rng):
+    values = mixed(rng, size)
+    twin = sum(value * pow(point, power, P) for power, value in enumerate(values)) % P
+    assert int(kernels.evaluate(np.array(values, dtype=np.uint64), np.uint64(point))) == twin
+
+
+@settings(max_examples=25)
+@given(sizes, st.integers(1, 13), st.integers(1, 5), st.randoms(use_true_random=False))
+def test_products_of_wide_matrices_equal_python_integers(columns, inner, rows, rng):
+    left = [mixed(rng, inner) for _ in range(rows)]
+    right = [mixed(rng, columns) for _ in range(inner)]
+    found = (from_integers(left) @ from_integers(right)).values.tolist()
+    across = list(zip(*right, strict=True))
+    assert found == [
+        [sum(a * b for a, b in zip(row, column, strict=True)) % P for column in across]
+        for row in left
+    ]
+
+
+@given(st.lists(st.lists(residues, min_size=4, max_size=4), min_size=1, max_size=9))
+def test_a_running_sum_is_that_of_python_integers(rows):
+    total = sum_of([field(*row) for row in rows])
+    assert total.values.tolist() == [sum(column) % P for column in zip(*rows, strict=True)]
+
+
+def test_arrays_of_two_shapes_are_not_added():
+    for add in (lambda: field(1) + field(1, 2), lambda: sum_of([field(1, 2), field(1)])):
+        with pytest.raises(Misuse, match=r"shapes \("):
+            add()
 
 
 @pytest.mark.parametrize("value", [P, P + 1, 2**64 - 1])
@@ -127,7 +176,8 @@ def test_any_d_plus_1_masked_answers_open_the_exact_distance(code, dim, parties,
     masks = deal_zero(code, 2, {j: uniform(2, os.urandom) for j in pinned})
     some = rng.sample(range(code.parties), code.product_degree + 1)
     answers = [
-        distance_answers(stack([share[j] for share in shares]), queries, masks[j]) for j in some
+        distance_answers(stack([s[j] for s in shares]), code.width(dim), queries, masks[j])
+        for j in some
     ]
     opened = code.decode_total(code.product_degree, some, stack(answers))
     expected = []
