@@ -119,6 +119,11 @@ def stack(arrays: Sequence[FieldArray]) -> FieldArray:
     return FieldArray.proven(np.stack([array.values for array in arrays]))
 
 
+def beside(left: FieldArray, right: FieldArray) -> FieldArray:
+    """(rows, a) and (rows, b) side by side: (rows, a + b)."""
+    return FieldArray.proven(np.hstack([left.values, right.values]))
+
+
 def sum_of(arrays: Sequence[FieldArray]) -> FieldArray:
     """The sum of at least one array, all of one shape."""
     shape = arrays[0].shape
@@ -127,6 +132,11 @@ def sum_of(arrays: Sequence[FieldArray]) -> FieldArray:
         _require_alike(arrays[0], array)
         kernels.add_to(total, np.ascontiguousarray(array.values).reshape(-1))
     return FieldArray.proven(total.reshape(shape))
+
+
+def polynomial_value(coefficients: FieldArray, point: int) -> int:
+    """Σ_c point^c · coefficients[c] for (count,) coefficients, c = 0, 1, …"""
+    return int(kernels.evaluate(np.ascontiguousarray(coefficients.values), np.uint64(point % P)))
 
 
 def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:

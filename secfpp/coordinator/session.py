@@ -7,6 +7,7 @@ and the run directory. It holds no share, no mask and no prompt; it never receiv
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +18,8 @@ from secfpp.coordinator.invitation import Answers, waiting_for
 from secfpp.coordinator.records import Ledger, describe, ledger_entry, reported_accuracy
 from secfpp.errors import PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.events import Event, EventLog
-from secfpp.protocol.coordinator import Closed, CoordinatorRound
+from secfpp.protocol.coordinator import CoordinatorRound
+from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import (
     Accept,
     Ended,
@@ -168,7 +170,7 @@ class RunSession:
                 self._say("parameters", text=describe(params))
             clusterer = ClusteringMethod(self.job.clustering.method).clusterer
             apart = apart_levels(self.job, params.feature_sharing.fraction_bits)
-            machine = CoordinatorRound(params, clusterer, previous, self._link, apart)
+            machine = CoordinatorRound(params, clusterer, previous, self._link, os.urandom, apart)
             self._say("opened", text=f"opened to {len(roster)} parties")
             result = await self._drive(machine)
             for violation in machine.violations:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from secfpp.errors import RoundFailed
 from secfpp.protocol.disclosure import View
@@ -12,9 +12,10 @@ from secfpp.protocol.params import RoundParams
 Item = tuple[str, str]
 
 
-def agree(params: RoundParams, readies: Mapping[str, Ready]) -> View:
+def agree(params: RoundParams, readies: Mapping[str, Ready], named: Collection[str] = ()) -> View:
     """Choose the dealers U and mask dealers V so that at least n − S parties hold all of them.
 
+    Dealers that have been `named` for what they dealt (§9) are left out from the start.
     Whatever the fewest parties hold is left out first (ties: later on the roster) until enough hold
     the rest. Too few parties, dealers or mask dealers raise RoundFailed with the numbers.
     """
@@ -25,8 +26,8 @@ def agree(params: RoundParams, readies: Mapping[str, Ready]) -> View:
             f"{len(readies)} parties are ready, n − S = {needed} are needed; missing: {missing}"
         )
     holdings = {party: _holdings(ready) for party, ready in readies.items()}
-    items = [("shares", party) for party in params.roster]
-    items += [("masks", party) for party in params.mask_dealers]
+    items = [("shares", party) for party in params.roster if party not in named]
+    items += [("masks", party) for party in params.mask_dealers if party not in named]
     while sum(held.issuperset(items) for held in holdings.values()) < needed:
         rarest = min(reversed(items), key=lambda item: sum(item in h for h in holdings.values()))
         items.remove(rarest)

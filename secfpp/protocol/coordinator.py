@@ -1,80 +1,50 @@
 """The coordinator's side of one attempt of a round, as a machine without I/O (protocol.md §4–§9).
 
-    Gathering → Asking → Closing → Closed            (anything may end in Failed)
-
 It drives the clusterer: each batch the clusterer asks for goes to every party, the answers are
 decoded to exact distances, and the clusterer is told. It never holds a share, a mask or a mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from secfpp.cluster.queries import Assignment, Batch, Clusterer, Task
+from secfpp.cluster.queries import Assignment, Clusterer, Task
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
-from secfpp.protocol.agreement import agree
+from secfpp.protocol.checking import Blame, is_well_formed, opens
 from secfpp.protocol.circumstances import Credentials
-from secfpp.protocol.disclosure import Disclosed, OpenedDistance, View, check_batch, clusters_of
+from secfpp.protocol.commitments import is_signed
+from secfpp.protocol.coordinator_states import (
+    Asking,
+    Closed,
+    Closing,
+    Gathering,
+    Settling,
+    State,
+)
+from secfpp.protocol.dealing import Randomness
+from secfpp.protocol.disclosure import Disclosed, OpenedDistance, check_batch, clusters_of
 from secfpp.protocol.messages import (
     Answers,
     Ask,
     Assign,
     CloseDealing,
+    Dispute,
     Done,
     Envelope,
     Halt,
     Open,
+    Opening,
     Ready,
+    Received,
     RoundMessage,
 )
 from secfpp.protocol.opening import open_distances, ready_text
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
+from secfpp.protocol.settlement import Settlement, examine
 from secfpp.protocol.transcript import Transcript
 
-Asked = Generator[Batch, tuple[int, ...], Assignment]
-
-
-@dataclass(frozen=True)
-class Gathering:
-    """The parties train and deal; `readies` say what has come.
-
-    Deals of those in `excused` are waited for no longer.
-    """
-
-    readies: Mapping[str, Ready]
-    excused: frozenset[str]
-
-
-@dataclass(frozen=True, repr=False)
-class Asking:
-    """A batch of queries is out; `answers` have come for it; `opened` is the ledger so far."""
-
-    view: View
-    asked: Asked
-    answers: Mapping[str, Answers]
-    opened: tuple[OpenedDistance, ...]
-
-
-@dataclass(frozen=True)
-class Closing:
-    """The assignment is out; the parties open their means and say so."""
-
-    disclosed: Disclosed
-    done: Mapping[str, Done]
-
-
-@dataclass(frozen=True)
-class Closed:
-    """The attempt reached its goal: what was opened, who confirmed, whom we lost and why."""
-
-    disclosed: Disclosed
-    done: Mapping[str, Done]
-    lost: Mapping[str, str]
-
-
-State = Gathering | Asking | Closing | Closed | Failed
 Outbox = list[Envelope]
 
 
@@ -89,11 +59,14 @@ class CoordinatorRound:
     clusterer: Clusterer
     previous: Assignment | None
     credentials: Credentials
+    randomness: Randomness
     apart: int | None = None
     _state: State = field(default_factory=lambda: Gathering({}, frozenset()), init=False)
     _lost: dict[str, str] = field(default_factory=dict, init=False)
     _transcript: Transcript = field(default_factory=Transcript, init=False)
     _violations: list[PeerViolation] = field(default_factory=list, init=False)
+    _signed: dict[tuple[str, bytes, bytes], bool] = field(default_factory=dict, init=False)
+    _settlement: Settlement = field(default_factory=Settlement, init=False)
     _disclosed: Disclosed | None = field(default=None, init=False)
 
     @property
@@ -115,6 +88,11 @@ class CoordinatorRound:
     def violations(self) -> tuple[PeerViolation, ...]:
         """What parties did against the protocol, in the order in which it was noticed."""
         return tuple(self._violations)
+
+    @property
+    def blames(self) -> tuple[Blame, ...]:
+        """Who was named for dealing or checking falsely, with the proof (§9)."""
+        return self._settlement.blames
 
     def open(self) -> Outbox:
         """The opening: the parameters, to every party."""
@@ -154,7 +132,10 @@ class CoordinatorRound:
             case Gathering(excused=excused) as state if len(excused) < self.params.parties:
                 return self._excuse(state, frozenset(self.params.roster))
             case Gathering() as state:
-                return self._begin(state)
+                return self._begin(state.readies)
+            case Settling():
+                silent = [self.lose(party, "did not open its leaf") for party in self.awaiting]
+                return [envelope for outbox in silent for envelope in outbox]
             case Asking(answers=answers):
                 return self.fail(
                     "answers",
@@ -174,6 +155,9 @@ class CoordinatorRound:
         match self._state:
             case Gathering(readies=come) | Asking(answers=come) | Closing(done=come):
                 present: Mapping[str, object] = come
+            case Settling():
+                disputed = {recipient for _, recipient in self._settlement.disputed}
+                return tuple(p for p in self.params.roster if p in disputed)
             case _:
                 return ()
         return tuple(p for p in self.params.roster if p not in present and p not in self._lost)
@@ -194,6 +178,8 @@ class CoordinatorRound:
         match self._state:
             case Gathering(readies=readies):
                 return f"shares are ready at {len(readies)} parties, waiting for {awaited}"
+            case Settling():
+                return f"conflicts about what was dealt, waiting for the leaves of {awaited}"
             case Asking(view=view, answers=answers):
                 return (
                     f"{len(answers)} of {self.params.answers_needed} needed answers to batch "
@@ -216,11 +202,17 @@ class CoordinatorRound:
                 return self.lose(sender, f"{code}: {reason}")
             case Gathering() as state, Ready():
                 return self._on_ready(state, sender, message)
+            case Settling() as state, Opening():
+                return self._on_opening(state, sender, message)
             case Asking() as state, Answers():
                 return self._on_answers(state, sender, message)
             case Closing() as state, Done():
                 return self._on_done(state, sender, message)
-            case (Asking() | Closing(), Ready()) | (Closing(), Answers()):
+            case (
+                (Settling() | Asking() | Closing(), Ready())
+                | (Asking() | Closing(), Opening())
+                | (Closing(), Answers())
+            ):
                 return []  # Too late: enough others came before.
             case state, _:
                 raise PeerViolation(
@@ -234,6 +226,8 @@ class CoordinatorRound:
         dealers = tuple(item.dealer for item in ready.received)
         if dealers != tuple(party for party in self.params.roster if party in set(dealers)):
             raise PeerViolation(sender, "its Ready names parties that are not on the roster")
+        if not all(self._is_acceptable(item) for item in ready.received):
+            raise PeerViolation(sender, "its Ready holds a root that its dealer did not sign")
         state = replace(state, readies={**state.readies, sender: ready})
         self._state = state
         return self._without_lost() if self._gathered(state) else []
@@ -254,7 +248,9 @@ class CoordinatorRound:
             case Gathering() as state if not self._lost.keys() <= state.excused:
                 return self._excuse(state, frozenset(self._lost))
             case Gathering() as state if self._gathered(state):
-                return self._begin(state)
+                return self._begin(state.readies)
+            case Settling() as state:
+                return self._settled(state)
             case Closing(disclosed=disclosed, done=done) if not self.awaiting:
                 self._state = Closed(disclosed, done, dict(self._lost))
                 return []
@@ -266,18 +262,55 @@ class CoordinatorRound:
         self._state = state
         missing = tuple(party for party in self.params.roster if party in state.excused)
         outbox = self._to_all(CloseDealing(self.params.key, missing))
-        return outbox + (self._begin(state) if self._gathered(state) else [])
+        return outbox + (self._begin(state.readies) if self._gathered(state) else [])
 
-    def _begin(self, state: Gathering) -> Outbox:
-        """Agree on U and V and start the clusterer (§4, §5)."""
+    def _is_acceptable(self, item: Received) -> bool:
+        """Whether a line of a `Ready` has its check values, and a root that its dealer signed.
+
+        Each signature is verified once, however many report it.
+        """
+        if not is_well_formed(self.params, item) or not item.checks:
+            return is_well_formed(self.params, item)
+        signed = (item.dealer, item.root, item.root_signature)
+        if signed not in self._signed:
+            self._signed[signed] = is_signed(self.params, *signed, self.credentials.verify)
+        return self._signed[signed]
+
+    def _begin(self, readies: Mapping[str, Ready]) -> Outbox:
+        """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer."""
         try:
-            view = agree(self.params, state.readies)
+            view, self._settlement = examine(self.params, readies, self._settlement)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
-        budget = self.params.query_budget
-        task = Task(view.dealers, budget, self.previous, self.apart)
-        asked = self.clusterer(task)
-        return self._advance(Asking(view, asked, {}, ()), None)
+        for _, recipient in self._settlement.disputed:
+            if recipient in self._lost:
+                self._settlement = self._settlement.without(recipient)
+        if self._settlement.disputed:
+            self._state = Settling(readies)
+            words = tuple(
+                (party, readies[party]) for party in self.params.roster if party in readies
+            )
+            return [
+                Envelope(recipient, Dispute(self.params.key, dealer, words))
+                for dealer, recipient in sorted(self._settlement.disputed)
+            ]
+        task = Task(view.dealers, self.params.query_budget, self.previous, self.apart)
+        return self._advance(Asking(view, self.clusterer(task), {}, ()), None)
+
+    def _on_opening(self, state: Settling, sender: str, opening: Opening) -> Outbox:
+        """Name whom the opened leaf shows to be wrong; a leaf that is none opens nothing."""
+        if (opening.dealer, sender) not in self._settlement.disputed:
+            raise PeerViolation(sender, "opened a leaf that nobody disputed")
+        if not opens(self.params, opening.dealer, sender, opening):
+            return self.lose(sender, "opened something else than the leaf in dispute")
+        self._settlement = self._settlement.answered(self.params, state.readies, sender, opening)
+        return self._settled(state)
+
+    def _settled(self, state: Settling) -> Outbox:
+        """Go on as soon as no conflict waits for the leaf of a party that is still here."""
+        for party in self._lost:
+            self._settlement = self._settlement.without(party)
+        return [] if self._settlement.disputed else self._begin(state.readies)
 
     def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
         current = len(state.view.batches) - 1
@@ -290,7 +323,11 @@ class CoordinatorRound:
         self._state = state
         if len(state.answers) < self.params.answers_needed:
             return []
-        values = open_distances(self.params, queries, state.answers)
+        values, liars = open_distances(self.params, queries, state.answers, self.randomness)
+        for liar in liars:
+            self._violations.append(
+                PeerViolation(liar, f"its answers to batch {current} are wrong")
+            )
         opened = tuple(
             OpenedDistance(self.params.key, current, query, value)
             for query, value in zip(queries, values, strict=True)

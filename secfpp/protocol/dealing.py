@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secfpp.algebra.field import FieldArray
+from secfpp.algebra.field import FieldArray, beside
 from secfpp.algebra.masking import deal_zero
-from secfpp.algebra.randomness import SEED_BYTES, Seed, expand
+from secfpp.algebra.randomness import SEED_BYTES, Seed, expand, uniform
 from secfpp.errors import Misuse, PeerViolation
-from secfpp.protocol.messages import Deal
+from secfpp.protocol.commitments import Held, Verify, commit, is_bound, is_signed
+from secfpp.protocol.messages import Commitment, Deal
 from secfpp.protocol.params import RoundParams
 
 Randomness = Callable[[int], bytes]
@@ -30,50 +31,56 @@ class Abstention:
 Vectors = tuple[NDArray[np.int64], ...]
 
 
-@dataclass(frozen=True, repr=False)
-class Held:
-    """What one party holds of one dealer: a share (width,) per sharing, and masks (queries,)."""
-
-    shares: tuple[FieldArray, ...]
-    masks: FieldArray | None
-
-
 def deal(
-    params: RoundParams, dealer: str, vectors: Vectors | Abstention, randomness: Randomness
+    params: RoundParams,
+    dealer: str,
+    vectors: Vectors | Abstention,
+    randomness: Randomness,
+    sign: Callable[[bytes], bytes],
 ) -> tuple[dict[str, Deal], Held]:
     """Share `vectors` (levels, one (dim,) array per sharing) with the roster, and deal masks.
 
     Returns the message for every other party and what the dealer itself holds. A vector of another
-    dimension or beyond ±B raises Misuse.
+    dimension or beyond ±B raises Misuse. `sign` binds the dealer where dealing is checked (§9).
     """
     seeds: dict[tuple[str, str], Seed] = {}
-    columns: list[dict[str, FieldArray]] = []
+    seeder = _Seeder(seeds, randomness)
+    columns: list[FieldArray] = []
     if not isinstance(vectors, Abstention):
         for index, levels in enumerate(_checked(params, vectors)):
-            columns.append(_share(params, dealer, index, levels, _Seeder(seeds, randomness)))
-    masks: dict[str, FieldArray] = {}
-    if dealer in params.mask_dealers:
-        masks = _masks(params, dealer, _Seeder(seeds, randomness))
+            columns.append(_share(params, dealer, index, levels, seeder))
+    masks = _masks(params, dealer, seeder) if dealer in params.mask_dealers else None
+    dealt = {
+        party: Held(tuple(column[j] for column in columns), None if masks is None else masks[j])
+        for j, party in enumerate(params.roster)
+    }
+    commitments: dict[str, Commitment] = {}
+    if params.checked and (columns or masks is not None):
+        commitments = commit(params, dealer, dealt, randomness, sign)
     kinds = [sharing.kind for sharing in params.sharings]
     messages = {
         party: Deal(
             key=params.key,
             shares=tuple(
-                seeds.get((party, kind), column[party])
-                for kind, column in zip(kinds, columns, strict=False)
+                seeds.get((party, kind), share)
+                for kind, share in zip(kinds, held.shares, strict=False)
             ),
-            masks=seeds.get((party, MASKS), masks.get(party)),
+            masks=seeds.get((party, MASKS), held.masks),
             abstains=vectors.reason if isinstance(vectors, Abstention) else "",
-            commitment=None,
+            commitment=commitments.get(party),
         )
-        for party in params.roster
+        for party, held in dealt.items()
         if party != dealer
     }
-    return messages, Held(tuple(column[dealer] for column in columns), masks.get(dealer))
+    return messages, replace(dealt[dealer], commitment=commitments.get(dealer))
 
 
-def receive(params: RoundParams, me: str, dealer: str, message: Deal) -> Held:
-    """Expand and check what `dealer` sent to `me`; a wrong shape or kind raises PeerViolation."""
+def receive(params: RoundParams, me: str, dealer: str, message: Deal, verify: Verify) -> Held:
+    """Expand and check what `dealer` sent to `me`.
+
+    A wrong shape or kind raises PeerViolation, and so does, where dealing is checked, what is not
+    the leaf that the dealer's signed root promises: that has not been received (§9).
+    """
     if bool(message.shares) == bool(message.abstains):
         raise PeerViolation(dealer, "a deal holds either shares or the reason why it has none")
     if message.shares and len(message.shares) != len(params.sharings):
@@ -82,18 +89,34 @@ def receive(params: RoundParams, me: str, dealer: str, message: Deal) -> Held:
         )
     if (message.masks is not None) != (dealer in params.mask_dealers):
         raise PeerViolation(dealer, "dealt masks though it is no mask dealer, or none though it is")
-    pairs = zip(message.shares, params.sharings, params.codes, strict=False)
+    pairs = zip(message.shares, params.sharings, params.share_widths, strict=False)
     seeded = me in params.share_seeded(dealer)
     shares = tuple(
-        _expanded(params, (dealer, me, spec.kind), value, seeded, code.width(spec.dim))
-        for value, spec, code in pairs
+        _expanded(params, (dealer, me, spec.kind), value, seeded, width)
+        for value, spec, width in pairs
     )
     masks = None
     if message.masks is not None:
         seeded = me in params.mask_seeded(dealer)
         about = (dealer, me, MASKS)
-        masks = _expanded(params, about, message.masks, seeded, params.query_budget)
-    return Held(shares, masks)
+        masks = _expanded(params, about, message.masks, seeded, params.mask_count)
+    held = Held(shares, masks, message.commitment)
+    _require_bound(params, me, dealer, held, verify)
+    return held
+
+
+def _require_bound(params: RoundParams, me: str, dealer: str, held: Held, verify: Verify) -> None:
+    """Hold what was dealt against the dealer's commitment, which is due only if it is checked."""
+    commitment = held.commitment
+    due = params.checked and (held.shares != () or held.masks is not None)
+    if (commitment is not None) != due:
+        raise PeerViolation(dealer, "dealt with a commitment that is not due, or without one")
+    if commitment is None:
+        return
+    if not is_signed(params, dealer, commitment.root, commitment.signature, verify):
+        raise PeerViolation(dealer, "the signature of its root is not of its certificate")
+    if not is_bound(params, dealer, me, held):
+        raise PeerViolation(dealer, "dealt something else than its signed root promises")
 
 
 class _Seeder:
@@ -101,7 +124,7 @@ class _Seeder:
 
     def __init__(self, seeds: dict[tuple[str, str], Seed], randomness: Randomness) -> None:
         self._seeds = seeds
-        self._randomness = randomness
+        self.randomness = randomness
 
     def pinned(
         self, params: RoundParams, dealer: str, kind: str, recipients: tuple[str, ...], count: int
@@ -109,7 +132,7 @@ class _Seeder:
         """Fresh residues (count,) for each recipient, by its roster index."""
         values = {}
         for party in recipients:
-            seed = Seed(self._randomness(SEED_BYTES))
+            seed = Seed(self.randomness(SEED_BYTES))
             self._seeds[party, kind] = seed
             context = params.key.context(dealer, party, kind)
             values[params.index(party)] = expand(seed, context, count)
@@ -129,19 +152,22 @@ def _checked(params: RoundParams, vectors: Vectors) -> Vectors:
 
 def _share(
     params: RoundParams, dealer: str, index: int, levels: NDArray[np.int64], seeder: _Seeder
-) -> dict[str, FieldArray]:
-    code, spec = params.codes[index], params.sharings[index]
+) -> FieldArray:
+    """All parties' shares (n, width), the blinds as further columns."""
+    code, spec, width = params.codes[index], params.sharings[index], params.share_widths[index]
     recipients = params.share_seeded(dealer)
-    pinned = seeder.pinned(params, dealer, spec.kind, recipients, code.width(spec.dim))
-    shares = code.share(FieldArray.from_signed(levels), pinned)
-    return {party: shares[j] for j, party in enumerate(params.roster)}
+    pinned = seeder.pinned(params, dealer, spec.kind, recipients, width)
+    chunks = code.split(FieldArray.from_signed(levels))
+    extra = width - chunks.shape[1]
+    blinds = uniform(code.chunks * extra, seeder.randomness).reshape(code.chunks, extra)
+    return code.share_chunks(beside(chunks, blinds), pinned)
 
 
-def _masks(params: RoundParams, dealer: str, seeder: _Seeder) -> dict[str, FieldArray]:
+def _masks(params: RoundParams, dealer: str, seeder: _Seeder) -> FieldArray:
+    """All parties' masks (n, queries), the blinds as further queries."""
     recipients = params.mask_seeded(dealer)
-    pinned = seeder.pinned(params, dealer, MASKS, recipients, params.query_budget)
-    masks = deal_zero(params.feature_code, params.query_budget, pinned)
-    return {party: masks[j] for j, party in enumerate(params.roster)}
+    pinned = seeder.pinned(params, dealer, MASKS, recipients, params.mask_count)
+    return deal_zero(params.feature_code, params.mask_count, pinned)
 
 
 def _expanded(

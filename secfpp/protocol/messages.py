@@ -109,7 +109,7 @@ class Commitment:
     """What binds a dealer to its sharing (§9): a signed Merkle root, and the recipient's leaf.
 
     `root` 32 bytes, `signature` of the dealer's certificate key over it, `salt` 32 bytes, `path`
-    the sibling digests from leaf to root. The blinds are the last two columns of every share.
+    the sibling digests from leaf to root. The blinds are the last two values of every vector.
     """
 
     root: bytes
@@ -137,7 +137,8 @@ class Deal:
 class Received:
     """One dealer's part of a `Ready`: what came, and (checked dealing) what binds the dealer.
 
-    `checks` are the two blinded challenges f, g of §9 in the order (f1, f2, g1, g2), or empty.
+    `checks` are the answers to the blinded challenges of §9: (f1, f2) of each sharing that came,
+    then (g1, g2) of the masks if they came; empty where dealing is not checked.
     """
 
     dealer: str
@@ -155,6 +156,29 @@ class Ready:
     key: AttemptKey
     received: tuple[Received, ...]
     signature: bytes
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """Coordinator → party: your check value of `dealer` lies off the others' (§9).
+
+    `readies` are the signed words of all, (party, Ready), by which the receiver sees it too.
+    """
+
+    key: AttemptKey
+    dealer: str
+    readies: tuple[tuple[str, Ready], ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Opening:
+    """Party → coordinator: the leaf that `dealer` dealt me, in answer to a `Dispute`, expanded."""
+
+    key: AttemptKey
+    dealer: str
+    shares: tuple[FieldArray, ...]
+    masks: FieldArray | None
+    commitment: Commitment
 
 
 @dataclass(frozen=True)
@@ -246,7 +270,19 @@ class Halt:
 
 RunMessage = Invite | Accept | Refuse | Progress | Report | Ended
 RoundMessage = (
-    Open | Deal | Ready | CloseDealing | Ask | Answers | Assign | Echo | SumShare | Done | Halt
+    Open
+    | Deal
+    | Ready
+    | Dispute
+    | Opening
+    | CloseDealing
+    | Ask
+    | Answers
+    | Assign
+    | Echo
+    | SumShare
+    | Done
+    | Halt
 )
 Message = RunMessage | RoundMessage
 

@@ -29,6 +29,10 @@ class AttemptKey:
         return "\x1f".join(fields).encode()
 
 
+BLINDS = 2
+"""Blinded challenges per dealer (§9), hence extra columns of a sharing and extra masks."""
+
+
 class Feature(Enum):
     """What the parties are clustered by (§2)."""
 
@@ -124,6 +128,26 @@ class RoundParams:
         return self.codes[-1]
 
     @property
+    def checked(self) -> bool:
+        """Whether dealing is checked (§9): mandatory as soon as parties may lie."""
+        return self.adversaries > 0
+
+    @property
+    def share_widths(self) -> tuple[int, ...]:
+        """The length of a dealt share of each sharing: ⌈d / K⌉, and the blinds if checked."""
+        pairs = zip(self.codes, self.sharings, strict=True)
+        return tuple(code.width(spec.dim) + self._blinds for code, spec in pairs)
+
+    @property
+    def mask_count(self) -> int:
+        """How many masks a mask dealer deals: one per query of the budget, and the blinds."""
+        return self.query_budget + self._blinds
+
+    @property
+    def _blinds(self) -> int:
+        return BLINDS if self.checked else 0
+
+    @property
     def answers_needed(self) -> int:
         """D + 1 + 2A answers open a distance (§4, §9)."""
         return self.feature_code.product_degree + 1 + 2 * self.adversaries
@@ -187,10 +211,7 @@ class RoundParams:
         _require(self.coordinator not in self.roster, "the coordinator cannot also be a party")
         _require(t >= 1, f"colluders T ≥ 1 is needed, T = {t} protects nobody")
         _require(0 <= s <= t, f"0 ≤ S ≤ T is needed: stragglers S = {s}, colluders T = {t}")
-        _require(
-            a == 0,
-            f"adversaries A = {a}: this version does not yet correct wrong answers, A must be 0",
-        )
+        _require(0 <= a <= t, f"0 ≤ A ≤ T is needed: adversaries A = {a}, colluders T = {t}")
         _require(
             n > t + 2 * s + 2 * a,
             f"n > T + 2S + 2A is needed for the echo: {n} > {t} + {2 * s} + {2 * a} is false",

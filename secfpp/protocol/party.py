@@ -20,6 +20,7 @@ from secfpp.protocol.disclosure import (
     check_labels,
     clusters_of,
 )
+from secfpp.protocol.disputes import leaf_in_dispute
 from secfpp.protocol.echoes import Echoes, echo_text
 from secfpp.protocol.messages import (
     Answers,
@@ -27,6 +28,7 @@ from secfpp.protocol.messages import (
     Assign,
     CloseDealing,
     Deal,
+    Dispute,
     Done,
     Echo,
     EchoStage,
@@ -39,9 +41,9 @@ from secfpp.protocol.messages import (
 )
 from secfpp.protocol.opening import (
     Mean,
-    holds_all,
     masked_answers,
     open_mean,
+    pool,
     ready_text,
     received_by,
     sum_shares,
@@ -63,6 +65,9 @@ from secfpp.protocol.party_states import (
 from secfpp.protocol.transcript import Transcript
 
 Outbox = list[Envelope]
+
+COMMANDS = Open | CloseDealing | Dispute | Ask | Assign
+"""What only the coordinator says."""
 
 
 class PartyRound:
@@ -107,7 +112,9 @@ class PartyRound:
         """Share the trained vectors (levels (dim,), one per sharing), or sit the round out."""
         match self._state:
             case Preparing(params=params):
-                messages, own = deal(params, self.me, vectors, self._randomness)
+                messages, own = deal(
+                    params, self.me, vectors, self._randomness, self._credentials.sign
+                )
                 self._state = Sharing(params, {self.me: own}, frozenset())
                 outbox = [Envelope(party, message) for party, message in messages.items()]
                 return outbox + self._replay()
@@ -175,8 +182,7 @@ class PartyRound:
     def _step(self, sender: str, message: RoundMessage) -> Outbox | None:
         """The state diagram: what to send, or None where the message is ahead of its time."""
         state = self._state
-        commands = Open | CloseDealing | Ask | Assign
-        if isinstance(message, commands) and sender != self._policy.coordinator:
+        if isinstance(message, COMMANDS) and sender != self._policy.coordinator:
             raise PeerViolation(sender, f"sent {type(message).__name__} as if it coordinated")
         if isinstance(state, Waiting):
             return self._open(message.params) if isinstance(message, Open) else None
@@ -199,6 +205,8 @@ class PartyRound:
                 return None
             case Checking(), Ask():
                 return self._on_first_ask(state, message)
+            case Checking(), Dispute():
+                return self._on_dispute(state, message)
             case Checking(), Assign() | SumShare():
                 return None
             case Answering(), Ask():
@@ -238,7 +246,11 @@ class PartyRound:
         return []
 
     def _on_deal(self, state: Sharing, sender: str, message: Deal) -> Outbox:
-        held = receive(state.params, self.me, sender, message)
+        try:
+            held = receive(state.params, self.me, sender, message, self._credentials.verify)
+        except PeerViolation as violation:  # It has not been received, and nothing else will come.
+            self._violations.append(violation)
+            return self._gather(replace(state, excused=state.excused | {sender}))
         return self._gather(replace(state, held={**state.held, sender: held}))
 
     def _gather(self, state: Sharing) -> Outbox:
@@ -251,15 +263,21 @@ class PartyRound:
         params = state.params
         received = received_by(params, state.held)
         signature = self._credentials.sign(ready_text(params, received))
-        self._state = Checking(params, state.held)
-        return [Envelope(params.coordinator, Ready(params.key, received, signature))]
+        ready = Ready(params.key, received, signature)
+        self._state = Checking(params, state.held, ready)
+        return [Envelope(params.coordinator, ready)]
+
+    def _on_dispute(self, state: Checking, dispute: Dispute) -> Outbox:
+        """Open the disputed leaf, once the others' signed words show that it lies off theirs."""
+        opening = leaf_in_dispute(state, self.me, dispute, self._credentials.verify)
+        return [Envelope(state.params.coordinator, opening)]
 
     def _on_first_ask(self, state: Checking, ask: Ask) -> Outbox | None:
         if ask.batch != 0:
             return None
         view = View(ask.dealers, ask.mask_dealers)
         check_agreement(state.params, view)
-        return self._accept(Answering(state.params, state.held, view, None), ask)
+        return self._accept(Answering(state.params, pool(state.held, view), view, None), ask)
 
     def _on_ask(self, state: Answering, ask: Ask) -> Outbox | None:
         if ask.batch > len(state.view.batches):
@@ -286,9 +304,9 @@ class PartyRound:
         if vouched >= 0 and self._echoes.agreed(EchoStage.BATCH, vouched) < params.echo_quorum:
             return []
         self._state = replace(state, owed=None)
-        if not holds_all(state.held, state.view):
-            return []  # A dealer's share or masks never came here: this party counts as lost.
-        values = masked_answers(state.held, state.view, ask)
+        if state.pooled is None:
+            return []
+        values = masked_answers(params, state.pooled, state.view, ask)
         return [Envelope(params.coordinator, Answers(params.key, ask.batch, values))]
 
     def _on_assign(self, state: Answering, assign: Assign) -> Outbox | None:
@@ -302,7 +320,7 @@ class PartyRound:
         self.released = Release(state.params.roster, assign.labels)
         digest = state.view.digest(state.params, EchoStage.ASSIGNMENT, assign)
         echoes = self._vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)
-        return echoes + self._release(Assigned(state.params, state.held, state.view, assign))
+        return echoes + self._release(Assigned(state.params, state.pooled, state.view, assign))
 
     def _release(self, state: Assigned) -> Outbox:
         """Send the sum shares once enough parties vouch for the same view (§7, §8)."""
@@ -312,7 +330,9 @@ class PartyRound:
             return []
         outbox: Outbox = []
         own: dict[str, SumShare] = {}
-        for member, share in sum_shares(params, self.me, state.held, assign):
+        pooled, dealers = state.pooled, state.view.dealers
+        owed = () if pooled is None else sum_shares(params, self.me, pooled, dealers, assign)
+        for member, share in owed:
             if member == self.me:
                 own[self.me] = share
             else:
@@ -338,7 +358,9 @@ class PartyRound:
         if len(cluster) >= params.minimum_cluster:
             if len(state.sums) < params.sums_needed:
                 return []
-            mean = open_mean(params, state.sums, len(cluster))
+            mean, liars = open_mean(params, state.sums, len(cluster), self._randomness)
+            reason = "its share of the cluster's sum was wrong; it was left out"
+            self._violations += [PeerViolation(liar, reason) for liar in liars]
         self._state = Finished(params, labels, cluster, mean)
         return [Envelope(params.coordinator, Done(params.key, mean is not None))]
 

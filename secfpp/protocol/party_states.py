@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from secfpp.protocol.dealing import Held
+from secfpp.protocol.commitments import Held
 from secfpp.protocol.disclosure import View
-from secfpp.protocol.messages import Ask, Assign, SumShare
-from secfpp.protocol.opening import Mean
+from secfpp.protocol.messages import Ask, Assign, Ready, SumShare
+from secfpp.protocol.opening import Mean, Pooled
 from secfpp.protocol.params import RoundParams
 
 
@@ -39,18 +39,22 @@ class Sharing:
 
 @dataclass(frozen=True, repr=False)
 class Checking:
-    """It is said what has come; the coordinator agrees on U and V."""
+    """It is said what has come; conflicts are settled and the coordinator agrees on U and V."""
 
     params: RoundParams
     held: Mapping[str, Held]
+    ready: Ready
 
 
 @dataclass(frozen=True, repr=False)
 class Answering:
-    """Query batches are answered; `owed` is one that waits for the echoes of a batch."""
+    """Query batches are answered; `owed` is one that waits for the echoes of a batch.
+
+    `pooled` is None where a dealer's share or masks never came: the party counts as lost.
+    """
 
     params: RoundParams
-    held: Mapping[str, Held]
+    pooled: Pooled | None
     view: View
     owed: Ask | None
 
@@ -60,7 +64,7 @@ class Assigned:
     """The assignment is known; sums wait until enough parties have echoed the same view."""
 
     params: RoundParams
-    held: Mapping[str, Held]
+    pooled: Pooled | None
     view: View
     assign: Assign
 

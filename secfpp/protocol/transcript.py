@@ -9,7 +9,16 @@ from enum import Enum
 from secfpp.algebra.field import FieldArray
 from secfpp.algebra.randomness import Seed
 from secfpp.errors import Misuse, PeerViolation
-from secfpp.protocol.messages import Answers, Ask, CloseDealing, Echo, RoundMessage, SumShare
+from secfpp.protocol.messages import (
+    Answers,
+    Ask,
+    CloseDealing,
+    Dispute,
+    Echo,
+    Opening,
+    RoundMessage,
+    SumShare,
+)
 
 Slot = tuple[str, ...]
 
@@ -23,6 +32,8 @@ def slot(message: RoundMessage) -> Slot:
             return ("Echo", str(message.key), stage.value, str(batch))
         case CloseDealing(missing=missing):
             return ("CloseDealing", str(message.key), *missing)
+        case Dispute(dealer=dealer) | Opening(dealer=dealer):
+            return (type(message).__name__, str(message.key), dealer)
         case SumShare(cluster=cluster):
             return ("SumShare", str(message.key), str(cluster))
         case _:

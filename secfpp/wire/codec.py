@@ -19,6 +19,7 @@ from secfpp.protocol.messages import (
     Assign,
     CloseDealing,
     Deal,
+    Dispute,
     Done,
     Echo,
     Ended,
@@ -26,6 +27,7 @@ from secfpp.protocol.messages import (
     Invite,
     Message,
     Open,
+    Opening,
     Progress,
     Ready,
     Refuse,
@@ -34,7 +36,7 @@ from secfpp.protocol.messages import (
     RunMessage,
     SumShare,
 )
-from secfpp.wire import openings, rounds, runs
+from secfpp.wire import dealings, openings, rounds, runs
 from secfpp.wire.checks import MAXIMUM_PAYLOAD, Malformed
 from secfpp.wire.v1.envelope_pb2 import Envelope
 
@@ -148,9 +150,13 @@ def _write_round(message: RoundMessage, envelope: Envelope) -> None:
         case Open():
             openings.write_open(message, envelope.open)
         case Deal():
-            rounds.write_deal(message, envelope.deal)
+            dealings.write_deal(message, envelope.deal)
         case Ready():
-            rounds.write_ready(message, envelope.ready)
+            dealings.write_ready(message, envelope.ready)
+        case Dispute():
+            dealings.write_dispute(message, envelope.dispute)
+        case Opening():
+            dealings.write_opening(message, envelope.opening)
         case CloseDealing():
             rounds.write_close_dealing(message, envelope.close_dealing)
         case Ask():
@@ -174,9 +180,13 @@ def _read_round(envelope: Envelope) -> RoundMessage | None:
         case "open":
             return openings.read_open(envelope.open)
         case "deal":
-            return rounds.read_deal(envelope.deal)
+            return dealings.read_deal(envelope.deal)
         case "ready":
-            return rounds.read_ready(envelope.ready)
+            return dealings.read_ready(envelope.ready)
+        case "dispute":
+            return dealings.read_dispute(envelope.dispute)
+        case "opening":
+            return dealings.read_opening(envelope.opening)
         case "close_dealing":
             return rounds.read_close_dealing(envelope.close_dealing)
         case "ask":

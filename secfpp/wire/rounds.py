@@ -1,8 +1,8 @@
 """The messages of one attempt of a round, to protobuf and back (proto/…/round.proto).
 
 The writers fill a protobuf message in place, so that a share is copied once, and hold every field
-against its rule; the readers only build, and refuse what cannot be built. Opening an attempt has a
-module of its own.
+against its rule; the readers only build, and refuse what cannot be built. Opening an attempt and
+dealing have modules of their own.
 """
 
 from __future__ import annotations
@@ -10,74 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from secfpp.algebra.field import FieldArray, P
-from secfpp.algebra.randomness import Seed
 from secfpp.cluster.queries import Query
 from secfpp.protocol.messages import (
     Answers,
     Ask,
     Assign,
     CloseDealing,
-    Commitment,
-    Deal,
     Done,
     Echo,
     EchoStage,
     Halt,
-    Ready,
-    Received,
     SumShare,
 )
 from secfpp.wire import checks
 from secfpp.wire.openings import read_key, write_key
+from secfpp.wire.residues import read_residues, write_residues
 from secfpp.wire.v1 import round_pb2 as wire
 
-_RESIDUE_BYTES: Final = 8
-_CHECKS: Final = 4  # f1, f2, g1, g2 of docs/protocol.md §9.
 _STAGES: Final = {
     wire.ECHO_STAGE_BATCH: EchoStage.BATCH,
     wire.ECHO_STAGE_ASSIGNMENT: EchoStage.ASSIGNMENT,
 }
 _STAGE_NUMBERS: Final = {stage: number for number, stage in _STAGES.items()}
-
-
-def write_deal(message: Deal, body: wire.Deal) -> None:
-    write_key(message.key, body.key)
-    for share in checks.few("Deal.shares", message.shares, checks.MAXIMUM_SHARINGS):
-        _write_vector(share, body.shares.add())
-    if message.masks is not None:
-        _write_vector(message.masks, body.masks)
-    body.abstains = checks.reason("Deal.abstains", message.abstains, empty=True)
-    if message.commitment is not None:
-        _write_commitment(message.commitment, body.commitment)
-
-
-def read_deal(body: wire.Deal) -> Deal:
-    shares = checks.few("Deal.shares", body.shares, checks.MAXIMUM_SHARINGS)
-    return Deal(
-        key=read_key(body.key),
-        shares=tuple(_read_vector(share) for share in shares),
-        masks=_read_vector(body.masks) if body.HasField("masks") else None,
-        abstains=body.abstains,
-        commitment=_read_commitment(body.commitment) if body.HasField("commitment") else None,
-    )
-
-
-def write_ready(message: Ready, body: wire.Ready) -> None:
-    write_key(message.key, body.key)
-    checks.names("Ready.received", [item.dealer for item in message.received])
-    for item in message.received:
-        _write_received(item, body.received.add())
-    body.signature = checks.signature("Ready.signature", message.signature)
-
-
-def read_ready(body: wire.Ready) -> Ready:
-    received = checks.few("Ready.received", body.received, checks.MAXIMUM_PARTIES)
-    return Ready(
-        key=read_key(body.key),
-        received=tuple(_read_received(item) for item in received),
-        signature=body.signature,
-    )
 
 
 def write_close_dealing(message: CloseDealing, body: wire.CloseDealing) -> None:
@@ -116,11 +70,11 @@ def read_ask(body: wire.Ask) -> Ask:
 def write_answers(message: Answers, body: wire.Answers) -> None:
     write_key(message.key, body.key)
     body.batch = checks.number("Answers.batch", message.batch)
-    _write_residues(message.values, body.values)
+    write_residues(message.values, body.values)
 
 
 def read_answers(body: wire.Answers) -> Answers:
-    return Answers(key=read_key(body.key), batch=body.batch, values=_read_residues(body.values))
+    return Answers(key=read_key(body.key), batch=body.batch, values=read_residues(body.values))
 
 
 def write_assign(message: Assign, body: wire.Assign) -> None:
@@ -160,13 +114,11 @@ def read_echo(body: wire.Echo) -> Echo:
 def write_sum_share(message: SumShare, body: wire.SumShare) -> None:
     write_key(message.key, body.key)
     body.cluster = checks.number("SumShare.cluster", message.cluster)
-    _write_residues(message.values, body.values)
+    write_residues(message.values, body.values)
 
 
 def read_sum_share(body: wire.SumShare) -> SumShare:
-    return SumShare(
-        key=read_key(body.key), cluster=body.cluster, values=_read_residues(body.values)
-    )
+    return SumShare(key=read_key(body.key), cluster=body.cluster, values=read_residues(body.values))
 
 
 def write_done(message: Done, body: wire.Done) -> None:
@@ -189,79 +141,6 @@ def read_halt(body: wire.Halt) -> Halt:
 
 
 # --- The parts of messages.
-
-
-def _write_residues(values: FieldArray, body: wire.Residues) -> None:
-    if len(values.shape) != 1 or not len(values):
-        raise checks.Malformed(f"residues must be one row of at least one, not {values.shape}")
-    body.count = len(values)
-    body.values = values.to_bytes()
-
-
-def _read_residues(body: wire.Residues) -> FieldArray:
-    return FieldArray.from_bytes(body.values, (body.count,))
-
-
-def _write_vector(value: FieldArray | Seed, body: wire.Vector) -> None:
-    if isinstance(value, Seed):
-        body.seed = value.reveal()
-    else:
-        _write_residues(value, body.residues)
-
-
-def _read_vector(body: wire.Vector) -> FieldArray | Seed:
-    match body.WhichOneof("form"):
-        case "residues":
-            return _read_residues(body.residues)
-        case "seed":
-            return Seed(body.seed)
-        case _:
-            raise checks.Malformed("a vector holds neither residues nor a seed")
-
-
-def _write_commitment(commitment: Commitment, body: wire.Commitment) -> None:
-    body.root = checks.digest("Deal.commitment.root", commitment.root)
-    body.signature = checks.signature("Deal.commitment.signature", commitment.signature)
-    body.salt = checks.digest("Deal.commitment.salt", commitment.salt)
-    for digest in checks.few("Deal.commitment.path", commitment.path, checks.MAXIMUM_PATH):
-        body.path.append(checks.digest("Deal.commitment.path", digest))
-
-
-def _read_commitment(body: wire.Commitment) -> Commitment:
-    path = checks.few("Deal.commitment.path", body.path, checks.MAXIMUM_PATH)
-    return Commitment(root=body.root, signature=body.signature, salt=body.salt, path=tuple(path))
-
-
-def _write_received(item: Received, body: wire.Received) -> None:
-    if item.root or item.root_signature:
-        checks.digest("Ready.received.root", item.root)
-        checks.signature("Ready.received.root_signature", item.root_signature)
-    if len(item.checks) not in (0, _CHECKS):
-        raise checks.Malformed(f"Ready.received.checks are {len(item.checks)}, not 0 or {_CHECKS}")
-    body.dealer = item.dealer
-    body.shares = item.shares
-    body.masks = item.masks
-    body.root = item.root
-    body.root_signature = item.root_signature
-    body.checks = b"".join(
-        checks.number("Ready.received.checks", value, most=P - 1).to_bytes(_RESIDUE_BYTES, "little")
-        for value in item.checks
-    )
-
-
-def _read_received(body: wire.Received) -> Received:
-    packed = checks.few("Ready.received.checks", body.checks, _CHECKS * _RESIDUE_BYTES)
-    return Received(
-        dealer=body.dealer,
-        shares=body.shares,
-        masks=body.masks,
-        root=body.root,
-        root_signature=body.root_signature,
-        checks=tuple(
-            int.from_bytes(packed[start : start + _RESIDUE_BYTES], "little")
-            for start in range(0, len(packed), _RESIDUE_BYTES)
-        ),
-    )
 
 
 def _write_query(query: Query, places: Mapping[str, int], body: wire.Query) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,10 +32,10 @@ class NamedSigner:
         self._me = me
 
     def sign(self, message: bytes) -> bytes:
-        return self._me.encode() + b" signed " + message[-16:]
+        return self._me.encode() + b" signed " + hashlib.sha256(message).digest()
 
     def verify(self, party: str, message: bytes, signature: bytes) -> bool:
-        return signature == party.encode() + b" signed " + message[-16:]
+        return signature == party.encode() + b" signed " + hashlib.sha256(message).digest()
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Federation:
     clusters: int = 2
     colluders: int = 1
     stragglers: int = 1
+    adversaries: int = 0
     seed: int = 0
     method: ClusteringMethod = ClusteringMethod.ADAPTIVE
     previous: Assignment | None = None
@@ -65,7 +67,7 @@ class Federation:
                 roster=names,
                 colluders=self.colluders,
                 stragglers=self.stragglers,
-                adversaries=0,
+                adversaries=self.adversaries,
                 feature=Feature.DOMAIN,
                 sharings=(SharingSpec("domain", self.dim, 1.0, bits),),
                 minimum_cluster=max(3, self.colluders + 2),
@@ -103,7 +105,11 @@ class Federation:
             for name in self.params.roster
         }
         coordinator = CoordinatorRound(
-            self.params, self.method.clusterer, self.previous, NamedSigner(COORDINATOR)
+            self.params,
+            self.method.clusterer,
+            self.previous,
+            NamedSigner(COORDINATOR),
+            os.urandom,
         )
         vectors = {name: self.vectors.get(name, (self.levels[name],)) for name in machines}
         return Loopback(coordinator, machines, vectors, order, fault)

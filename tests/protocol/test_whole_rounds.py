@@ -12,15 +12,18 @@ from secfpp.algebra.field import FieldArray
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.plain import run_plain
 from secfpp.cluster.queries import Task
-from secfpp.protocol.coordinator import Closed
+from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.dealing import Abstention
 from secfpp.protocol.disclosure import clusters_of
 from secfpp.protocol.messages import (
     Answers,
     CloseDealing,
+    Commitment,
     Deal,
+    Dispute,
     Halt,
     Open,
+    Opening,
     RoundMessage,
     SumShare,
 )
@@ -185,6 +188,9 @@ def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federatio
     template.run()
     strays = {type(post.message): post.message for post in template.delivered}
     strays[CloseDealing] = CloseDealing(setup.params.key, ("party-1",))
+    strays[Dispute] = Dispute(setup.params.key, "party-1", ())
+    commitment = Commitment(bytes(32), b"signature", bytes(32), ())
+    strays[Opening] = Opening(setup.params.key, "party-1", (), None, commitment)
     strays[Halt] = Halt(setup.params.key, "test", "a party says halt to a party")
     assert set(strays) == set(MESSAGES)
     hit: set[tuple[type, type]] = set()

@@ -18,6 +18,7 @@ from secfpp.protocol.messages import (
     CloseDealing,
     Commitment,
     Deal,
+    Dispute,
     Done,
     Echo,
     EchoStage,
@@ -26,6 +27,7 @@ from secfpp.protocol.messages import (
     Invite,
     Message,
     Open,
+    Opening,
     Peer,
     Progress,
     Ready,
@@ -83,12 +85,15 @@ def _of_a_round() -> dict[str, Message]:
     dealers = ("party-0", "party-1", "party-3", "party-4")
     commitment = Commitment(_bytes(0), b"signature", _bytes(32), (_bytes(64), _bytes(96)))
     checked = Received("party-1", True, False, _bytes(0), b"root signature", (0, 1, 2, P - 1))
+    ready = Ready(key, (Received("party-0", True, True, b"", b"", ()), checked), b"signed")
     return {
         "open": Open(_params(key)),
         "deal, seeds": Deal(key, (Seed(_bytes(0)), Seed(_bytes(1))), Seed(_bytes(2)), "", None),
         "deal, residues": Deal(key, (_residues(0, 1, P - 1),), _residues(7), "", commitment),
         "deal, abstains": Deal(key, (), None, "the prompt has not been trained", None),
-        "ready": Ready(key, (Received("party-0", True, True, b"", b"", ()), checked), b"signed"),
+        "ready": ready,
+        "dispute": Dispute(key, "party-1", (("party-0", ready), ("party-2", ready))),
+        "opening": Opening(key, "party-1", (_residues(3, P - 1),), _residues(4), commitment),
         "close dealing": CloseDealing(key, ("party-0",)),
         "ask": Ask(
             key,

@@ -22,6 +22,7 @@ from secfpp.protocol.messages import (
     CloseDealing,
     Commitment,
     Deal,
+    Dispute,
     Done,
     Echo,
     EchoStage,
@@ -30,6 +31,7 @@ from secfpp.protocol.messages import (
     Invite,
     Message,
     Open,
+    Opening,
     Peer,
     Progress,
     Ready,
@@ -129,7 +131,7 @@ def readies(draw: st.DrawFn) -> Ready:
                 draw(st.booleans()),
                 draw(DIGESTS) if bound else b"",
                 draw(SIGNATURES) if bound else b"",
-                draw(st.one_of(st.just(()), st.tuples(*[RESIDUES] * 4))),
+                draw(st.lists(RESIDUES, max_size=3).map(lambda values: tuple(values) * 2)),
             )
         )
     return Ready(draw(KEYS), tuple(received), draw(SIGNATURES))
@@ -173,6 +175,20 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
         st.none() | COMMITMENTS,
     ),
     Ready: readies(),
+    Dispute: st.builds(
+        Dispute,
+        KEYS,
+        NAMES,
+        st.dictionaries(NAMES, readies(), max_size=3).map(lambda words: tuple(words.items())),
+    ),
+    Opening: st.builds(
+        Opening,
+        KEYS,
+        NAMES,
+        st.lists(FIELD_ARRAYS, max_size=2).map(tuple),
+        st.none() | FIELD_ARRAYS,
+        COMMITMENTS,
+    ),
     CloseDealing: st.builds(CloseDealing, KEYS, ROSTERS.map(tuple)),
     Ask: asks(),
     Answers: st.builds(Answers, KEYS, COUNTS, FIELD_ARRAYS),

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Envelope(_message.Message):
-    __slots__ = ("wire_version", "invite", "accept", "refuse", "progress", "report", "ended", "open", "deal", "ready", "close_dealing", "ask", "answers", "assign", "echo", "sum_share", "done", "halt")
+    __slots__ = ("wire_version", "invite", "accept", "refuse", "progress", "report", "ended", "open", "deal", "ready", "close_dealing", "ask", "answers", "assign", "echo", "sum_share", "done", "halt", "dispute", "opening")
     WIRE_VERSION_FIELD_NUMBER: _ClassVar[int]
     INVITE_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,8 @@ class Envelope(_message.Message):
     SUM_SHARE_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     HALT_FIELD_NUMBER: _ClassVar[int]
+    DISPUTE_FIELD_NUMBER: _ClassVar[int]
+    OPENING_FIELD_NUMBER: _ClassVar[int]
     wire_version: int
     invite: _run_pb2.Invite
     accept: _run_pb2.Accept
@@ -45,4 +47,6 @@ class Envelope(_message.Message):
     sum_share: _round_pb2.SumShare
     done: _round_pb2.Done
     halt: _round_pb2.Halt
-    def __init__(self, wire_version: _Optional[int] = ..., invite: _Optional[_Union[_run_pb2.Invite, _Mapping]] = ..., accept: _Optional[_Union[_run_pb2.Accept, _Mapping]] = ..., refuse: _Optional[_Union[_run_pb2.Refuse, _Mapping]] = ..., progress: _Optional[_Union[_run_pb2.Progress, _Mapping]] = ..., report: _Optional[_Union[_run_pb2.Report, _Mapping]] = ..., ended: _Optional[_Union[_run_pb2.Ended, _Mapping]] = ..., open: _Optional[_Union[_round_pb2.Open, _Mapping]] = ..., deal: _Optional[_Union[_round_pb2.Deal, _Mapping]] = ..., ready: _Optional[_Union[_round_pb2.Ready, _Mapping]] = ..., close_dealing: _Optional[_Union[_round_pb2.CloseDealing, _Mapping]] = ..., ask: _Optional[_Union[_round_pb2.Ask, _Mapping]] = ..., answers: _Optional[_Union[_round_pb2.Answers, _Mapping]] = ..., assign: _Optional[_Union[_round_pb2.Assign, _Mapping]] = ..., echo: _Optional[_Union[_round_pb2.Echo, _Mapping]] = ..., sum_share: _Optional[_Union[_round_pb2.SumShare, _Mapping]] = ..., done: _Optional[_Union[_round_pb2.Done, _Mapping]] = ..., halt: _Optional[_Union[_round_pb2.Halt, _Mapping]] = ...) -> None: ...
+    dispute: _round_pb2.Dispute
+    opening: _round_pb2.Opening
+    def __init__(self, wire_version: _Optional[int] = ..., invite: _Optional[_Union[_run_pb2.Invite, _Mapping]] = ..., accept: _Optional[_Union[_run_pb2.Accept, _Mapping]] = ..., refuse: _Optional[_Union[_run_pb2.Refuse, _Mapping]] = ..., progress: _Optional[_Union[_run_pb2.Progress, _Mapping]] = ..., report: _Optional[_Union[_run_pb2.Report, _Mapping]] = ..., ended: _Optional[_Union[_run_pb2.Ended, _Mapping]] = ..., open: _Optional[_Union[_round_pb2.Open, _Mapping]] = ..., deal: _Optional[_Union[_round_pb2.Deal, _Mapping]] = ..., ready: _Optional[_Union[_round_pb2.Ready, _Mapping]] = ..., close_dealing: _Optional[_Union[_round_pb2.CloseDealing, _Mapping]] = ..., ask: _Optional[_Union[_round_pb2.Ask, _Mapping]] = ..., answers: _Optional[_Union[_round_pb2.Answers, _Mapping]] = ..., assign: _Optional[_Union[_round_pb2.Assign, _Mapping]] = ..., echo: _Optional[_Union[_round_pb2.Echo, _Mapping]] = ..., sum_share: _Optional[_Union[_round_pb2.SumShare, _Mapping]] = ..., done: _Optional[_Union[_round_pb2.Done, _Mapping]] = ..., halt: _Optional[_Union[_round_pb2.Halt, _Mapping]] = ..., dispute: _Optional[_Union[_round_pb2.Dispute, _Mapping]] = ..., opening: _Optional[_Union[_round_pb2.Opening, _Mapping]] = ...) -> None: ...

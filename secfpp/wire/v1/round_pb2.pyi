@@ -162,6 +162,38 @@ class Ready(_message.Message):
     signature: bytes
     def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., received: _Optional[_Iterable[_Union[Received, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
+class Word(_message.Message):
+    __slots__ = ("party", "ready")
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    party: str
+    ready: Ready
+    def __init__(self, party: _Optional[str] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ...) -> None: ...
+
+class Dispute(_message.Message):
+    __slots__ = ("key", "dealer", "words")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    DEALER_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    key: AttemptKey
+    dealer: str
+    words: _containers.RepeatedCompositeFieldContainer[Word]
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., dealer: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ...) -> None: ...
+
+class Opening(_message.Message):
+    __slots__ = ("key", "dealer", "shares", "masks", "commitment")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    DEALER_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    MASKS_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    key: AttemptKey
+    dealer: str
+    shares: _containers.RepeatedCompositeFieldContainer[Residues]
+    masks: Residues
+    commitment: Commitment
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., dealer: _Optional[str] = ..., shares: _Optional[_Iterable[_Union[Residues, _Mapping]]] = ..., masks: _Optional[_Union[Residues, _Mapping]] = ..., commitment: _Optional[_Union[Commitment, _Mapping]] = ...) -> None: ...
+
 class CloseDealing(_message.Message):
     __slots__ = ("key", "missing")
     KEY_FIELD_NUMBER: _ClassVar[int]
