@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from secfpp.bench.distances import DistancesBench, Work
+from secfpp.bench.distances import measure as measure_distances
 from secfpp.bench.train import TrainBench, measure
+from secfpp.errors import ConfigError
 from secfpp.journal.output import Data, Format, show_table, speaking
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -50,3 +53,58 @@ def train(
         return data
 
     speaking(output, run)
+
+
+@app.command()
+def distances(
+    parties: Annotated[str, typer.Option(help="One number, or several with commas.")] = "10,20",
+    work: Annotated[Work, typer.Option(help="All distances, or the mean of all.")] = Work.PAIRWISE,
+    dim: Annotated[int, typer.Option(min=1)] = 8192,
+    colluders: Annotated[int, typer.Option(help="T; 0 for ⌊n/5⌋.", min=0)] = 0,
+    stragglers: Annotated[int, typer.Option(min=0)] = 0,
+    adversaries: Annotated[int, typer.Option(min=0)] = 0,
+    repeats: Annotated[int, typer.Option(min=1)] = 5,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+) -> None:
+    """Secure distances, or a mean, by real daemons over mutual TLS: seconds, CPU, bytes."""
+
+    def run() -> Data:
+        benches = [
+            DistancesBench(
+                work, n, dim, colluders or n // 5, stragglers, adversaries, repeats, seed
+            )
+            for n in _numbers(parties)
+        ]
+        data = measure_distances(benches)
+        results = data["results"]
+        assert isinstance(results, list)  # noqa: S101 (narrowing only)
+        header = ("n", "T", "A", "K", "seconds", "CPU s, all", "MB", "MB, formula", "exact")
+        rows = [
+            [
+                str(one["parties"]),
+                str(one["colluders"]),
+                str(one["adversaries"]),
+                str(one["chunks"]),
+                f"{one['seconds_median']:.3f}",
+                f"{one['cpu_seconds_all_processes']:.3f}",
+                f"{one['bytes_total'] / 1e6:.2f}",
+                f"{one['bytes_formula'] / 1e6:.2f}",
+                str(one["exact"]),
+            ]
+            for one in results
+        ]
+        show_table(f"{work}, {dim} values a party", header, rows)
+        return data
+
+    speaking(output, run)
+
+
+def _numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is no list of whole numbers", fix="write for example 10,20"
+        ) from None

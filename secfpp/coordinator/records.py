@@ -8,8 +8,9 @@ from pathlib import Path
 
 from secfpp.cluster.queries import Assignment
 from secfpp.journal.files import write_json
+from secfpp.journal.phases import Cost, written
 from secfpp.protocol.disclosure import Disclosed
-from secfpp.protocol.params import RoundParams
+from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.files import JobSettings
 from secfpp.settings.rounds import apart_levels
 
@@ -49,6 +50,20 @@ class Ledger:
             "told_by_choice": self._told,
         }
         write_json(self._path, ledger)
+
+
+class Manifest:
+    """`manifest.json` of a run: what each finished round cost the coordinator."""
+
+    def __init__(self, directory: Path, run: str) -> None:
+        self._path = directory / "manifest.json"
+        self._run = run
+        self._rounds: list[Entry] = []
+
+    def finished(self, key: AttemptKey, costs: dict[str, Cost]) -> None:
+        """Add a finished round."""
+        self._rounds.append({"round": key.round, "attempt": key.attempt, **written(costs)})
+        write_json(self._path, {"run": self._run, "rounds": self._rounds})
 
 
 def describe(params: RoundParams) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
 from secfpp.coordinator.invitation import Answers, waiting_for
-from secfpp.coordinator.records import Ledger, describe, ledger_entry, reported_accuracy
+from secfpp.coordinator.records import Ledger, Manifest, describe, ledger_entry, reported_accuracy
 from secfpp.errors import PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.events import Event, EventLog
+from secfpp.journal.phases import Phases, Totals
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import (
@@ -38,6 +39,9 @@ from secfpp.settings.clock import RoundClock
 from secfpp.settings.files import CoordinatorSettings, JobSettings
 from secfpp.settings.rounds import MOST_ATTEMPTS, apart_levels, round_params, with_colluders
 from secfpp.transport.link import Link
+
+PHASES = {"Gathering": "share", "Settling": "check", "Asking": "cluster", "Closing": "sum"}
+"""The phase that each state of the machine belongs to."""
 
 SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
 
@@ -63,6 +67,7 @@ class RunSession:
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._stopped = ""
         self._ledger = Ledger(self.directory, run)
+        self._manifest = Manifest(self.directory, run)
         self._reported: set[str] = set()
         self._round = 0
         self._attempt = 0
@@ -172,11 +177,13 @@ class RunSession:
             apart = apart_levels(self.job, params.feature_sharing.fraction_bits)
             machine = CoordinatorRound(params, clusterer, previous, self._link, os.urandom, apart)
             self._say("opened", text=f"opened to {len(roster)} parties")
-            result = await self._drive(machine)
+            phases = Phases(self._totals, "share")
+            result = await self._drive(machine, phases)
             for violation in machine.violations:
                 self._say("violation", peer=violation.peer, text=str(violation))
             if isinstance(result, Closed):
                 self._record(params, result, previous)
+                self._manifest.finished(key, phases.summary())
                 return result
             reason = result.reason
             if machine.disclosed is not None:
@@ -193,7 +200,7 @@ class RunSession:
             fix="the parties keep their last good prompts; see who is named and submit again",
         )
 
-    async def _drive(self, machine: CoordinatorRound) -> Closed | Failed:
+    async def _drive(self, machine: CoordinatorRound, phases: Phases) -> Closed | Failed:
         """The one loop of the coordinator: messages and time in, messages out."""
         clock = RoundClock(self._settings.time)
         state: type | None = None
@@ -201,6 +208,7 @@ class RunSession:
         while machine.result is None:
             if type(machine.state) is not state:
                 state = type(machine.state)
+                phases.begin(PHASES.get(state.__name__, "sum"))
                 self._say("phase", phase=state.__name__.lower(), text=machine.describe())
             if self._stopped:
                 self._post(machine.fail("stopped", self._stopped))
@@ -278,6 +286,10 @@ class RunSession:
         self.events.append(entry)
         for listener in tuple(self.listeners):
             listener(entry)
+
+    def _totals(self) -> Totals:
+        traffic = self._link.traffic().values()
+        return sum(peer.sent for peer in traffic), sum(peer.received for peer in traffic)
 
     def _post(self, envelopes: Iterable[Envelope]) -> None:
         self._link.post(envelopes)

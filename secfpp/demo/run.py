@@ -86,9 +86,13 @@ def _round(entry: dict, manifests: dict[str, dict[str, object]]) -> dict[str, ob
         "queries": len(entry["opened_to_coordinator"]["distances"]),
         "flights": entry["flights"],
         "seconds": {
-            phase: max(note["seconds"][phase] for note in notes.values()) for phase in phases
+            phase: max(note["seconds"].get(phase, 0.0) for note in notes.values())
+            for phase in phases
         },
-        "bytes": {name: note["bytes"] for name, note in notes.items()},
+        "bytes": {
+            name: {way: note[way]["total"] for way in ("sent", "received")}
+            for name, note in notes.items()
+        },
     }
     for key, fact in (("accuracy", "accuracy"), ("accuracy_zero_shot", "zero_shot")):
         told[key] = {n: note["facts"][fact] for n, note in notes.items() if fact in note["facts"]}

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secfpp.journal.files import write_json, write_levels, write_prompt
+from secfpp.journal.phases import Cost, written
 from secfpp.party.learner import Learner, Prompt, Trained
 from secfpp.protocol.party_states import Finished
-
-
-@dataclass
-class RoundNotes:
-    """What the party writes down of one round: when each state began, and facts of training."""
-
-    started: float = field(default_factory=time.monotonic)
-    marks: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, float] = field(default_factory=dict)
-
-    def mark(self, state: str) -> None:
-        """A state begins now."""
-        self.marks.setdefault(state, time.monotonic())
-
-    def seconds(self) -> dict[str, float]:
-        """Seconds by phase: train, share, check, cluster, sum, total."""
-        names = ("Sharing", "Checking", "Answering", "Assigned", "Finished")
-        at = [self.started]
-        for name in names:
-            at.append(self.marks.get(name, at[-1]))
-        phases = ("train", "share", "check", "cluster", "sum")
-        spent = {phase: at[i + 1] - at[i] for i, phase in enumerate(phases)}
-        return {**spent, "total": at[-1] - at[0]}
 
 
 class PartyRecords:
@@ -68,8 +44,7 @@ class PartyRecords:
     def round(
         self,
         finished: Finished,
-        seconds: Mapping[str, float],
-        traffic: Mapping[str, int],
+        costs: dict[str, Cost],
         facts: Mapping[str, float],
     ) -> None:
         """Add a finished round to the manifest."""
@@ -79,8 +54,7 @@ class PartyRecords:
                 "attempt": finished.params.key.attempt,
                 "cluster": list(finished.cluster),
                 "opened": finished.mean is not None,
-                "seconds": {phase: round(value, 4) for phase, value in seconds.items()},
-                "bytes": dict(traffic),
+                **written(costs),
                 "facts": dict(facts),
             }
         )

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from secfpp.errors import RoundFailed, SecFPPError
 from secfpp.journal.events import EventLog
+from secfpp.journal.phases import Cost, Phases, Totals
 from secfpp.party.learner import Learner
 from secfpp.party.own_vectors import OwnVectors
-from secfpp.party.records import PartyRecords, RoundNotes
+from secfpp.party.records import PartyRecords
 from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.disclosure import Policy
@@ -56,7 +57,9 @@ class Dealt:
 
 
 Item = tuple[str, Message | Dealt]
-Totals = tuple[int, int]  # Payload bytes sent and received so far.
+
+PHASES = {"Preparing": "train", "Sharing": "share", "Checking": "check", "Answering": "cluster"}
+"""The phase that each state belongs to; whatever comes after them is `sum`."""
 
 
 class PartySession:
@@ -79,6 +82,7 @@ class PartySession:
         self._doing = ("preparing", 0, 0)
         self._round = 0
         self._latest: AttemptKey | None = None
+        self._followed = ""
         self._colluders = settings.policy.minimum_colluders
         self._released: dict[int, Release] = {}
         self._records = PartyRecords(self.directory, link.name, invite.run, learner)
@@ -171,8 +175,7 @@ class PartySession:
         released = self._released.get(number)
         circumstances = Circumstances(self._policy(), self._link, os.urandom, released)
         machine = PartyRound(self._link.name, circumstances)
-        before = self._totals()
-        notes = RoundNotes()
+        phases = Phases(self._totals, "train")
         clock = RoundClock(self._settings.time)
         self._link.post(machine.handle(self._settings.coordinator, Open(params)))
         for sender, message in self._early.pop(params.key, []):
@@ -182,7 +185,7 @@ class PartySession:
         training = asyncio.create_task(self._prepare_vectors(machine, params))
         try:
             while machine.result is None:
-                self._follow(machine, notes)
+                self._follow(machine, phases)
                 try:
                     item = await asyncio.wait_for(self._inbox.get(), max(clock.left, 0.01))
                 except TimeoutError:
@@ -190,17 +193,19 @@ class PartySession:
                     self._link.post(machine.expire())
                     continue
                 clock.progress()
+                if isinstance(item[1], Dealt):
+                    phases.begin("share")
                 self._handle(machine, params.key, item)
         finally:
             training.cancel()
-        self._follow(machine, notes)
+        self._follow(machine, phases)
         if machine.released is not None:
             self._released[number] = machine.released
         for violation in machine.violations:
             self._say("violation", peer=violation.peer, text=str(violation))
         match machine.result:
             case Finished() as finished:
-                await self._finish(finished, notes, before)
+                await self._finish(finished, phases.summary())
             case Failed(code=code, reason=reason):
                 self._say("failed", text=f"failed: {code}: {reason}")
 
@@ -242,15 +247,17 @@ class PartySession:
 
     # --- After an attempt.
 
-    async def _finish(self, finished: Finished, notes: RoundNotes, before: Totals) -> None:
+    async def _finish(self, finished: Finished, costs: dict[str, Cost]) -> None:
         """Keep the cluster's prompt (or the own one), measure, and write the round down."""
         number = finished.params.key.round
         accuracy = await self._vectors.adopt(number, finished.mean)
-        sent, received = self._totals()
-        traffic = {"sent": sent - before[0], "received": received - before[1]}
         facts = {**self._vectors.facts, **accuracy}
-        self._records.round(finished, notes.seconds(), traffic, facts)
-        told: dict[str, object] = {"seconds": notes.seconds(), "bytes": traffic}
+        self._records.round(finished, costs, facts)
+        total = costs["total"]
+        told: dict[str, object] = {
+            "seconds": {phase: round(cost.seconds, 4) for phase, cost in costs.items()},
+            "bytes": {"sent": total.sent, "received": total.received},
+        }
         if self._settings.policy.share_accuracy:
             told["accuracy"] = accuracy.get("accuracy")
         self._to_coordinator(Report(self.run, number, json.dumps(told)))
@@ -259,10 +266,12 @@ class PartySession:
 
     # --- Small things.
 
-    def _follow(self, machine: PartyRound, notes: RoundNotes) -> None:
+    def _follow(self, machine: PartyRound, phases: Phases) -> None:
+        """Keep the stopwatch and the log in step with the machine."""
         name = type(machine.state).__name__
-        if name not in notes.marks:
-            notes.mark(name)
+        if name != self._followed:
+            self._followed = name
+            phases.begin(PHASES.get(name, "sum"))
             self._say("phase", phase=name.lower(), text=machine.waiting_for())
 
     def _totals(self) -> Totals:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography import x509
 
 from secfpp.errors import PeerViolation
-from secfpp.pki.certificates import read_leaf, signature_holds
+from secfpp.pki.certificates import Leaf, read_leaf, signature_holds
 from secfpp.pki.names import Role
 
 
@@ -51,7 +52,7 @@ class Peers:
         pem = self[name].certificate
         if not pem:
             return False
-        return signature_holds(x509.load_pem_x509_certificate(pem), message, signature)
+        return signature_holds(_loaded(pem), message, signature)
 
 
 def caller(auth: dict[str, list[bytes]]) -> tuple[str, Role, bytes]:
@@ -63,5 +64,16 @@ def caller(auth: dict[str, list[bytes]]) -> tuple[str, Role, bytes]:
     pem = b"".join(auth.get("x509_pem_cert", []))
     if version != b"TLSv1.3":
         raise PeerViolation("a caller", f"speaks {version.decode() or 'no TLS'}, not TLS 1.3")
-    leaf = read_leaf(x509.load_pem_x509_certificate(pem))
+    leaf = _leaf(pem)
     return leaf.name, leaf.role, pem
+
+
+@lru_cache(maxsize=2048)
+def _loaded(pem: bytes) -> x509.Certificate:
+    """A certificate, parsed once: every call of a connection shows the same."""
+    return x509.load_pem_x509_certificate(pem)
+
+
+@lru_cache(maxsize=2048)
+def _leaf(pem: bytes) -> Leaf:
+    return read_leaf(_loaded(pem))

@@ -1,0 +1,57 @@
+"""The closed form of what a round sends (docs/protocol.md §10), in payload bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secfpp.algebra.coding import LagrangeCode
+from secfpp.algebra.randomness import SEED_BYTES
+
+RESIDUE_BYTES = 8
+CHECK_BYTES = 16
+"""Two check values for one dealer's shares, or for its masks."""
+
+ROOT_BYTES = 96
+"""A Merkle root of 32 bytes and its signature of about 64."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the cost of a round depends on; `queries` is the budget Q, `asked` of them are asked."""
+
+    parties: int
+    dim: int
+    chunks: int
+    colluders: int
+    stragglers: int
+    adversaries: int
+    queries: int
+    asked: int
+
+    @property
+    def code(self) -> LagrangeCode:
+        """The round's code."""
+        return LagrangeCode(self.parties, self.chunks, self.colluders)
+
+    @property
+    def width(self) -> int:
+        """The length of a share."""
+        return self.code.width(self.dim)
+
+
+def bytes_to_open_distances(sizes: Sizes) -> int:
+    """All parties' shares, masks, check values and answers: everything up to the opening."""
+    n, degree = sizes.parties, sizes.code.product_degree
+    mask_dealers = min(n, sizes.colluders + 1 + sizes.stragglers + sizes.adversaries)
+    shares = n * ((n - 1 - sizes.colluders) * RESIDUE_BYTES * sizes.width)
+    seeds = n * sizes.colluders * SEED_BYTES
+    masks = mask_dealers * (RESIDUE_BYTES * sizes.queries * (n - 1 - degree) + SEED_BYTES * degree)
+    answers = n * RESIDUE_BYTES * sizes.asked
+    checks = n * (CHECK_BYTES * (n + mask_dealers) + ROOT_BYTES * n) if sizes.adversaries else 0
+    return shares + seeds + masks + answers + checks
+
+
+def bytes_of_sums(sizes: Sizes) -> int:
+    """What the helpers send where all parties are one cluster: each to every member but itself."""
+    helpers = sizes.chunks + sizes.colluders + sizes.stragglers + 2 * sizes.adversaries
+    return min(helpers, sizes.parties) * RESIDUE_BYTES * sizes.width * (sizes.parties - 1)

@@ -1,0 +1,64 @@
+"""What a round costs this process, phase by phase: seconds, CPU seconds, payload bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Totals = tuple[int, int]
+"""Payload bytes sent and received so far."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall seconds, CPU seconds of the whole process, payload bytes sent and received."""
+
+    seconds: float
+    cpu_seconds: float
+    sent: int
+    received: int
+
+    def since(self, earlier: Cost) -> Cost:
+        """The difference of two readings."""
+        return Cost(
+            self.seconds - earlier.seconds,
+            self.cpu_seconds - earlier.cpu_seconds,
+            self.sent - earlier.sent,
+            self.received - earlier.received,
+        )
+
+
+class Phases:
+    """A stopwatch for the phases of one attempt; a phase ends when another begins."""
+
+    def __init__(self, totals: Callable[[], Totals], first: str) -> None:
+        self._totals = totals
+        self._marks: list[tuple[str, Cost]] = []
+        self.begin(first)
+
+    def begin(self, phase: str) -> None:
+        """`phase` begins now, unless it is the one that runs."""
+        if not self._marks or self._marks[-1][0] != phase:
+            self._marks.append((phase, self._now()))
+
+    def summary(self) -> dict[str, Cost]:
+        """The cost of each phase up to now, in order of appearance, and of all as `total`."""
+        ends = [*(cost for _, cost in self._marks[1:]), self._now()]
+        costs = {
+            phase: end.since(begin) for (phase, begin), end in zip(self._marks, ends, strict=True)
+        }
+        return {**costs, "total": ends[-1].since(self._marks[0][1])}
+
+    def _now(self) -> Cost:
+        return Cost(time.monotonic(), time.process_time(), *self._totals())
+
+
+def written(costs: dict[str, Cost]) -> dict[str, object]:
+    """The costs as a manifest holds them: by kind, then by phase."""
+    return {
+        "seconds": {phase: round(cost.seconds, 6) for phase, cost in costs.items()},
+        "cpu_seconds": {phase: round(cost.cpu_seconds, 6) for phase, cost in costs.items()},
+        "sent": {phase: cost.sent for phase, cost in costs.items()},
+        "received": {phase: cost.received for phase, cost in costs.items()},
+    }
