@@ -114,7 +114,8 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
 
     Every subject and member is a dealer; no query's only member is its subject (its mask would be
     bare); distinct member sets of a batch are disjoint; most of the parties as single members (all
-    pairs) only where agreed, in the first batch; the budgets of round and of each party hold.
+    pairs) only where agreed, and then in one batch alone; the budgets of round and of each party
+    hold.
     """
     if not queries:
         raise PolicyRefusal("queries", "an empty batch asks for nothing")
@@ -124,9 +125,10 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
     if sum(len(members) for members in sets) != len(set().union(*sets)):
         raise PolicyRefusal("query_kinds", "the member sets of one batch overlap")
     alone = sum(len(members) == 1 for members in sets)
-    pairwise = 2 * alone > len(view.dealers)
-    if pairwise and (params.query_kind is not QueryKind.PAIRWISE or view.batches):
+    if 2 * alone > len(view.dealers) and params.query_kind is not QueryKind.PAIRWISE:
         raise PolicyRefusal("query_kinds", "all pairs are asked where only means were agreed")
+    if view.batches and params.query_kind is QueryKind.PAIRWISE:
+        raise PolicyRefusal("query_kinds", "all pairs are one batch, and this is another")
     asked = view.asked + len(queries)
     if asked > params.query_budget:
         raise PolicyRefusal(

@@ -133,6 +133,11 @@ class RoundParams:
         return self.adversaries > 0
 
     @property
+    def only_batch(self) -> bool:
+        """Whether one batch is all, answered without waiting for anyone's echo (§6, one shot)."""
+        return self.query_kind is QueryKind.PAIRWISE and not self.strict_queries
+
+    @property
     def share_widths(self) -> tuple[int, ...]:
         """The length of a dealt share of each sharing: ⌈d / K⌉, and the blinds if checked."""
         pairs = zip(self.codes, self.sharings, strict=True)

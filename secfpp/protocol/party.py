@@ -287,9 +287,14 @@ class PartyRound:
         return self._accept(state, ask)
 
     def _accept(self, state: Answering, ask: Ask) -> Outbox:
-        """Check a batch, vouch for it to everyone, and answer it as soon as the echoes allow."""
+        """Check a batch, vouch for it to everyone, and answer it as soon as the echoes allow.
+
+        A batch that nothing may follow needs no word of its own: the assignment's echo covers it.
+        """
         check_batch(state.params, state.view, ask.queries)
         state = replace(state, view=state.view.extended(ask.queries), owed=ask)
+        if state.params.only_batch:
+            return self._answer(state)
         digest = state.view.digest(state.params, EchoStage.BATCH, None)
         echoes = self._vouch(state.params, EchoStage.BATCH, ask.batch, digest)
         return echoes + self._answer(state)
