@@ -1,15 +1,15 @@
 """gRPC over mutually authenticated TLS 1.3: servers that check every call, and the mailbox.
 
-The mailbox has two methods, one call per message: `Post` for small ones, `PostStream` for large
-ones in chunks. Who sent a message is what the TLS layer says of the connection (architecture).
+The mailbox has one method, `Exchange`: a long stream of messages one way and receipts the other,
+see `outgoing`. Who sent a message is what the TLS layer says of the connection (architecture).
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal
@@ -17,22 +17,20 @@ from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpcio import (
-    CHUNK_BYTES,
     OPTIONS,
     grpc,
     health,
     health_pb2,
     health_pb2_grpc,
 )
+from secfpp.transport.outgoing import ASK, LAST, Outgoing
 from secfpp.transport.peers import Peers, caller
 
 MAILBOX: Final = "secfpp.wire.v1.Mailbox"
-SMALL_BYTES: Final = 256 * 2**10
 LARGEST_BYTES: Final = 256 * 2**20
 """More than a share of the largest vector foreseen (a million residues, one chunk, in 8 bytes)."""
 
 _INBOX_MESSAGES: Final = 4096
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 Admit = Callable[[str, Role], None]
 """Raises PolicyRefusal, in words for the caller, for a name or role that may not come in."""
@@ -41,8 +39,8 @@ Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Service: TypeAlias = "grpc.GenericRpcHandler[bytes, bytes]"
 
 
-async def let_in(context: Context, admit: Admit) -> tuple[str, bytes]:
-    """The caller's name and certificate, from the TLS layer; aborts the call if it may not come in.
+async def let_in(context: Context, admit: Admit) -> tuple[str, Role, bytes]:
+    """The caller's name, role and certificate, from the TLS layer; aborts if it may not come in.
 
     The TLS version is checked here too: the second of two times (see `grpcio`).
     """
@@ -52,7 +50,7 @@ async def let_in(context: Context, admit: Admit) -> tuple[str, bytes]:
         admit(name, role)
     except (PeerViolation, PolicyRefusal, ConfigError) as refusal:
         await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refusal))
-    return name, pem
+    return name, role, pem
 
 
 class TlsServer:
@@ -104,10 +102,8 @@ class Mailbox:
         self._admit = admit
         self._inbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_INBOX_MESSAGES)
         self._channels: dict[str, grpc.aio.Channel] = {}
-        handlers = {
-            "Post": grpc.unary_unary_rpc_method_handler(self._on_post),
-            "PostStream": grpc.stream_unary_rpc_method_handler(self._on_stream),
-        }
+        self._outgoing: dict[str, Outgoing] = {}
+        handlers = {"Exchange": grpc.stream_stream_rpc_method_handler(self._on_exchange)}
         service = grpc.method_handlers_generic_handler(MAILBOX, handlers)
         self._server = TlsServer(identity, listen, (service,))
 
@@ -137,33 +133,28 @@ class Mailbox:
         except TimeoutError:
             raise await self._missing(peer, timeout) from None
 
-    async def post(self, peer: str, payload: bytes, *, timeout: float) -> None:
-        """Deliver `payload` to `peer`, trying again while it is unavailable.
+    def send(self, peer: str, payload: bytes, *, timeout: float) -> asyncio.Future[None]:
+        """Put `payload` on its way to `peer`; the future ends when it is there.
 
         A message may arrive twice. PeersMissing after `timeout` seconds; PolicyRefusal where the
         peer does not let us in.
         """
-        deadline = time.monotonic() + timeout
-        pause = _FIRST_PAUSE
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise await self._missing(peer, timeout)
-            try:
-                await self._call(peer, payload, left)
-            except grpc.aio.AioRpcError as error:
-                self.peers[peer].trouble = f"{error.code().name}: {error.details()}"
-                if error.code() is grpc.StatusCode.PERMISSION_DENIED:
-                    raise PolicyRefusal("admission", f"{peer} says: {error.details()}") from None
-                # Jitter only spreads retries; it is no secret.
-                await asyncio.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                traffic = self.peers[peer].traffic
-                traffic.sent += len(payload)
-                traffic.calls_sent += 1
-                self.peers[peer].last_seen = time.monotonic()
-                return
+        if peer not in self._outgoing:
+            self._outgoing[peer] = Outgoing(
+                self.peers[peer], partial(self._stream, peer), partial(self._missing, peer)
+            )
+        return self._outgoing[peer].put(payload, timeout)
+
+    async def post(self, peer: str, payload: bytes, *, timeout: float) -> None:
+        """Deliver one message and wait until it is there; errors as of `send`."""
+        sent = self.send(peer, payload, timeout=timeout)
+        self._outgoing[peer].ask()
+        await sent
+
+    def ask(self) -> None:
+        """Have everything that is on its way confirmed soon."""
+        for outgoing in self._outgoing.values():
+            outgoing.ask()
 
     async def receive(self) -> tuple[str, bytes]:
         """The next message and its sender, as the certificate says."""
@@ -171,16 +162,12 @@ class Mailbox:
 
     async def close(self, grace: float = 0.5) -> None:
         """Stop listening and close all channels."""
+        await asyncio.gather(*(outgoing.close() for outgoing in self._outgoing.values()))
         await self._server.stop(grace)
         await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
 
-    async def _call(self, peer: str, payload: bytes, timeout: float) -> None:
-        channel = self._channels[peer]
-        if len(payload) <= SMALL_BYTES:
-            await channel.unary_unary(f"/{MAILBOX}/Post", as_is, as_is)(payload, timeout=timeout)
-        else:
-            stream = channel.stream_unary(f"/{MAILBOX}/PostStream", as_is, as_is)
-            await stream(_chunks(payload), timeout=timeout)
+    def _stream(self, peer: str) -> grpc.aio.StreamStreamCall[bytes, bytes]:
+        return self._channels[peer].stream_stream(f"/{MAILBOX}/Exchange", as_is, as_is)(None)
 
     async def _missing(self, peer: str, waited: float) -> PeersMissing:
         known = self.peers[peer]
@@ -191,24 +178,30 @@ class Mailbox:
             fix=f"start {peer}, or mend what the last words name",
         )
 
-    async def _on_post(self, payload: bytes, context: Context) -> bytes:
-        sender, pem = await let_in(context, self._admit)
-        await self._take(sender, pem, payload)
-        return b""
-
-    async def _on_stream(self, chunks: AsyncIterator[bytes], context: Context) -> bytes:
-        sender, pem = await let_in(context, self._admit)
-        parts, size = [], 0
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > LARGEST_BYTES:
+    async def _on_exchange(self, _: AsyncIterator[bytes], context: Context) -> None:
+        """One peer's stream: messages in pieces, and receipts where they are asked for."""
+        sender, role, pem = await let_in(context, self._admit)
+        await context.send_initial_metadata(())
+        parts: list[bytes] = []
+        taken = 0
+        while isinstance(frame := await context.read(), bytes):
+            if frame[:1] == ASK:
+                await context.write(taken.to_bytes(8, "big"))
+                continue
+            parts.append(frame[1:])
+            if sum(map(len, parts)) > LARGEST_BYTES:
                 await context.abort(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,
                     f"a message may have {LARGEST_BYTES} bytes, this one has more",
                 )
-            parts.append(chunk)
-        await self._take(sender, pem, b"".join(parts))
-        return b""
+            if frame[:1] == LAST:
+                try:
+                    self._admit(sender, role)  # Who may come in can change while it streams.
+                except PolicyRefusal as refusal:
+                    await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refusal))
+                await self._take(sender, pem, b"".join(parts))
+                taken += 1
+                parts.clear()
 
     async def _take(self, sender: str, pem: bytes, payload: bytes) -> None:
         peer = self.peers[sender]
@@ -243,9 +236,3 @@ async def serving(identity: Identity, address: str, name: str, timeout: float = 
 def as_is(message: bytes) -> bytes:
     """What crosses gRPC is bytes already: the codec is a layer of its own."""
     return message
-
-
-async def _chunks(payload: bytes) -> AsyncIterator[bytes]:
-    view = memoryview(payload)
-    for start in range(0, len(view), CHUNK_BYTES):
-        yield bytes(view[start : start + CHUNK_BYTES])

@@ -1,4 +1,4 @@
-"""Messages between named participants: the codec on top of the mailbox, one queue per peer.
+"""Messages between named participants: the codec on top of the mailbox, one stream per peer.
 
 Posting never waits: what goes to one slow peer holds up nobody else, and what goes to one peer
 arrives in the order of posting. What cannot be delivered in time is said, once, to `on_trouble`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from secfpp.errors import PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.protocol.messages import Envelope, Message
@@ -25,8 +26,7 @@ class Link:
         self._mailbox = mailbox
         self._patience = patience
         self._on_trouble = on_trouble
-        self._queues: dict[str, asyncio.Queue[bytes]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._flying: set[asyncio.Future[None]] = set()
 
     @property
     def name(self) -> str:
@@ -44,7 +44,9 @@ class Link:
             message = envelope.message
             payload = encoded.get(id(message)) or encode(message)
             encoded[id(message)] = payload
-            self._queue(envelope.to).put_nowait(payload)
+            sent = self._mailbox.send(envelope.to, payload, timeout=self._patience)
+            self._flying.add(sent)
+            sent.add_done_callback(partial(self._landed, envelope.to))
 
     async def receive(self) -> tuple[str, Message]:
         """The next message that can be read, and who sent it, as the certificate says."""
@@ -57,11 +59,9 @@ class Link:
 
     async def drain(self, timeout: float) -> None:
         """Wait until everything posted is delivered or given up, at most `timeout` seconds."""
-        waiting = [queue.join() for queue in self._queues.values()]
-        try:
-            await asyncio.wait_for(asyncio.gather(*waiting), timeout)
-        except TimeoutError:
-            return
+        self._mailbox.ask()
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=timeout)
 
     def sign(self, message: bytes) -> bytes:
         """The signature of this participant's certificate key."""
@@ -77,25 +77,11 @@ class Link:
 
     async def close(self) -> None:
         """Stop sending and receiving."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._mailbox.close()
 
-    def _queue(self, peer: str) -> asyncio.Queue[bytes]:
-        if peer not in self._queues:
-            self._queues[peer] = asyncio.Queue()
-            task = asyncio.create_task(self._deliver(peer), name=f"deliver to {peer}")
-            self._tasks.add(task)
-        return self._queues[peer]
-
-    async def _deliver(self, peer: str) -> None:
-        queue = self._queues[peer]
-        while True:
-            payload = await queue.get()
-            try:
-                await self._mailbox.post(peer, payload, timeout=self._patience)
-            except (PeersMissing, PolicyRefusal) as trouble:
-                self._on_trouble(peer, trouble)
-            finally:
-                queue.task_done()
+    def _landed(self, peer: str, sent: asyncio.Future[None]) -> None:
+        """Say what became of a message that could not be delivered."""
+        self._flying.discard(sent)
+        error = None if sent.cancelled() else sent.exception()
+        if isinstance(error, PeersMissing | PolicyRefusal):
+            self._on_trouble(peer, error)

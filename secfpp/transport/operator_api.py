@@ -28,11 +28,11 @@ def operator_service(call: Call, follow: Follow) -> Service:
     """The service behind the door: `call` answers once, `follow` streams; both get the caller."""
 
     async def on_call(request: bytes, context: Context) -> bytes:
-        name, _ = await let_in(context, operators_only)
+        name, _, _ = await let_in(context, operators_only)
         return await call(name, request)
 
     async def on_follow(request: bytes, context: Context) -> AsyncIterator[bytes]:
-        name, _ = await let_in(context, operators_only)
+        name, _, _ = await let_in(context, operators_only)
         async for item in follow(name, request):
             yield item
 

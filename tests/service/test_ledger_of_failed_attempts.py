@@ -18,6 +18,7 @@ from secfpp.protocol.messages import Answers, Ask, Assign, Envelope, Halt, Invit
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
 from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
+from secfpp.transport.peers import Traffic
 
 PARTIES = tuple(f"party-{index}" for index in range(8))
 GONE = ("party-2", "party-6")
@@ -39,6 +40,10 @@ class PartiesInMemory:
 
     async def drain(self, timeout: float) -> None:
         """Nothing is ever under way."""
+
+    def traffic(self) -> dict[str, Traffic]:
+        """Nothing crosses a network."""
+        return {}
 
     def sign(self, message: bytes) -> bytes:
         return b"signed"

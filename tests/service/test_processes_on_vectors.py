@@ -91,7 +91,7 @@ def test_what_a_party_keeps_is_private_and_the_coordinator_keeps_no_vector(finis
         for path in run.rglob("*.safetensors"):
             assert path.stat().st_mode & 0o777 == 0o600
     kept = sorted(path.name for path in coordinator_run.rglob("*") if path.is_file())
-    assert kept == ["events.jsonl", "ledger.json"]
+    assert kept == ["events.jsonl", "ledger.json", "manifest.json"]
 
 
 def test_no_log_holds_a_level_or_a_value_of_a_vector(finished):

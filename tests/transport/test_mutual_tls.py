@@ -177,8 +177,9 @@ async def test_no_certificate_is_refused(box, identities):
     credentials = grpc.ssl_channel_credentials(identities["ann"].authority)
     options = [("grpc.ssl_target_name_override", "ann")]
     async with grpc.aio.secure_channel(address, credentials, options=options) as channel:
+        call = channel.stream_stream(f"/{MAILBOX}/Exchange", as_is, as_is)(timeout=2)
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
-            await channel.unary_unary(f"/{MAILBOX}/Post", as_is, as_is)(b"hi", timeout=2)
+            await call.read()
     assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
 
 

@@ -1,0 +1,110 @@
+"""One stream to each peer: what breaks is sent again, in order, and trouble is said once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from secfpp.errors import PeersMissing, PolicyRefusal
+from secfpp.pki import store
+from secfpp.pki.names import Role
+from secfpp.pki.store import Identity
+from secfpp.transport.grpc_tls import Mailbox
+
+
+@pytest.fixture(scope="module")
+def identities(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pki")
+    homes = store.throwaway_federation(directory, {"ann": Role.PARTY, "bob": Role.PARTY})
+    return {name: Identity.load(home) for name, home in homes.items()}
+
+
+def everyone(name: str, role: Role) -> None:
+    """Lets anybody in."""
+
+
+async def listening(identity: Identity, listen: str = "127.0.0.1:0", admit=everyone):
+    mailbox = Mailbox(identity, listen=listen, admit=admit)
+    return mailbox, f"127.0.0.1:{await mailbox.start()}"
+
+
+async def test_what_a_broken_stream_did_not_confirm_is_sent_again_in_order(identities):
+    """Ann dies without a word after Bob has sent; the Ann who comes back gets everything."""
+    bob, _ = await listening(identities["bob"])
+    ann, address = await listening(identities["ann"])
+    bob.open("ann", address)
+    await bob.post("ann", b"0", timeout=20)
+    await ann.close(0)
+    sent = [bob.send("ann", str(i).encode(), timeout=20) for i in range(1, 6)]
+    ann, _ = await listening(identities["ann"], address)
+    bob.ask()
+    await asyncio.gather(*sent)
+    arrived = [(await ann.receive())[1] for _ in sent]
+    assert arrived == [b"1", b"2", b"3", b"4", b"5"]
+    assert bob.peers.traffic()["ann"].sent == 6, "a message sent twice is counted once"
+    await bob.close(0)
+    await ann.close(0)
+
+
+async def test_of_many_messages_to_a_peer_that_never_comes_one_says_so(identities):
+    bob, _ = await listening(identities["bob"])
+    bob.open("ann", "127.0.0.1:1")
+    sent = [bob.send("ann", b"anyone?", timeout=0.5) for _ in range(20)]
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+    assert isinstance(outcomes[0], PeersMissing)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[1:])
+    await bob.close(0)
+
+
+async def test_who_may_come_in_is_asked_of_every_message(identities):
+    """An admission that ends while the stream is open ends what comes in on it."""
+    admitted = {"bob"}
+
+    def admit(name: str, role: Role) -> None:
+        if name not in admitted:
+            raise PolicyRefusal("roster", f"{name} is not on the roster")
+
+    bob, _ = await listening(identities["bob"])
+    ann, address = await listening(identities["ann"], admit=admit)
+    bob.open("ann", address)
+    await bob.post("ann", b"first", timeout=5)
+    admitted.clear()
+    with pytest.raises(PolicyRefusal, match="bob is not on the roster"):
+        await bob.post("ann", b"second", timeout=5)
+    assert (await ann.receive())[1] == b"first"
+    assert ann._inbox.empty()
+    await bob.close(0)
+    await ann.close(0)
+
+
+async def test_messages_need_no_receipt_each(identities):
+    """A hundred messages, one answer: receipts are asked for, not sent for each."""
+    bob, _ = await listening(identities["bob"])
+    ann, address = await listening(identities["ann"])
+    bob.open("ann", address)
+    receipts = 0
+    outgoing_before = [bob.send("ann", bytes([i]), timeout=20) for i in range(100)]
+    reader = type(bob._outgoing["ann"])._read_receipts
+
+    async def counting(self, call):
+        nonlocal receipts
+        read = call.read
+
+        async def counted():
+            nonlocal receipts
+            receipt = await read()
+            receipts += isinstance(receipt, bytes)
+            return receipt
+
+        call.read = counted
+        await reader(self, call)
+
+    bob._outgoing["ann"]._read_receipts = counting.__get__(bob._outgoing["ann"])
+    for _ in outgoing_before:
+        await ann.receive()
+    bob.ask()
+    await asyncio.gather(*outgoing_before)
+    assert 1 <= receipts <= 2
+    await bob.close(0)
+    await ann.close(0)
