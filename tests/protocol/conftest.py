@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from secfpp.algebra.fixedpoint import largest_fraction_bits
 from secfpp.cluster.methods import ClusteringMethod
-from secfpp.cluster.queries import Assignment
+from secfpp.cluster.plain import run_plain
+from secfpp.cluster.queries import Assignment, Task
 from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.coordinator import CoordinatorRound
+from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
 from secfpp.protocol.party import PartyRound
+from secfpp.protocol.party_states import Finished
 from secfpp.transport.loopback import Fault, Loopback, Order, in_order
 
 COORDINATOR = "coordinator"
@@ -119,3 +122,32 @@ class Federation:
 def federation() -> Callable[..., Federation]:
     """Builds a federation; keyword arguments as in `Federation`."""
     return Federation
+
+
+def held_against_the_plain_twin(federation, network):
+    """A closed round equals the plain oracle, to the last bit, in everything it opened."""
+    closed = network.coordinator.result
+    assert isinstance(closed, Closed), closed
+    disclosed = closed.disclosed
+    dealers = tuple(party for party, _ in disclosed.labels)
+    task = Task(dealers, federation.params.query_budget, federation.previous)
+    levels = {party: federation.levels[party] for party in dealers}
+    assignment, transcript = run_plain(federation.method.clusterer, task, levels)
+    assert dict(disclosed.labels) == dict(assignment.labels)
+    assert tuple((line.query, line.value) for line in disclosed.distances) == transcript
+    quantiser = federation.params.prompt_sharing.quantiser
+    finished = 0
+    for party in network.parties.values():
+        if not isinstance(party.result, Finished) or party.result.mean is None:
+            continue
+        finished += 1
+        total = sum(levels[member] for member in party.result.cluster)
+        expected = quantiser.mean(total, len(party.result.cluster))
+        assert party.result.mean.tobytes() == expected.tobytes()
+    return finished
+
+
+@pytest.fixture
+def equals_plain() -> Callable[..., int]:
+    """Asserts that a closed round equals the plain oracle; returns how many got their mean."""
+    return held_against_the_plain_twin

@@ -10,9 +10,6 @@ import pytest
 
 from secfpp.algebra.field import FieldArray
 from secfpp.cluster.methods import ClusteringMethod
-from secfpp.cluster.plain import run_plain
-from secfpp.cluster.queries import Task
-from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.dealing import Abstention
 from secfpp.protocol.disclosure import clusters_of
 from secfpp.protocol.messages import (
@@ -33,42 +30,19 @@ from secfpp.protocol.party_states import Failed, Finished, Preparing, Running, W
 ROUNDS_PER_SEED = 25
 
 
-def held_against_the_plain_twin(federation, network):
-    """A closed round equals the plain oracle, to the last bit, in everything it opened."""
-    closed = network.coordinator.result
-    assert isinstance(closed, Closed), closed
-    disclosed = closed.disclosed
-    dealers = tuple(party for party, _ in disclosed.labels)
-    task = Task(dealers, federation.params.query_budget, federation.previous)
-    levels = {party: federation.levels[party] for party in dealers}
-    assignment, transcript = run_plain(federation.method.clusterer, task, levels)
-    assert dict(disclosed.labels) == dict(assignment.labels)
-    assert tuple((line.query, line.value) for line in disclosed.distances) == transcript
-    quantiser = federation.params.prompt_sharing.quantiser
-    finished = 0
-    for party in network.parties.values():
-        if not isinstance(party.result, Finished) or party.result.mean is None:
-            continue
-        finished += 1
-        total = sum(levels[member] for member in party.result.cluster)
-        expected = quantiser.mean(total, len(party.result.cluster))
-        assert party.result.mean.tobytes() == expected.tobytes()
-    return finished
-
-
-def test_a_round_in_order_equals_the_plain_round(federation):
+def test_a_round_in_order_equals_the_plain_round(federation, equals_plain):
     setup = federation(parties=9, clusters=3, dim=512)
     network = setup.network()
     network.run()
-    assert held_against_the_plain_twin(setup, network) == 9
+    assert equals_plain(setup, network) == 9
     assert dict(network.coordinator.result.disclosed.labels) == setup.true
 
 
-def test_one_shot_clustering_equals_the_plain_round(federation):
+def test_one_shot_clustering_equals_the_plain_round(federation, equals_plain):
     setup = federation(parties=8, dim=256, method=ClusteringMethod.ONE_SHOT)
     network = setup.network()
     network.run()
-    assert held_against_the_plain_twin(setup, network) == 8
+    assert equals_plain(setup, network) == 8
     assert len(network.coordinator.result.disclosed.distances) == 28
 
 
@@ -101,7 +75,9 @@ class Weather:
 
 
 @pytest.mark.parametrize("seed", range(22))
-def test_rounds_in_random_order_with_losses_and_repeats_equal_the_plain_round(federation, seed):
+def test_rounds_in_random_order_with_losses_and_repeats_equal_the_plain_round(
+    federation, equals_plain, seed
+):
     tally: Counter[str] = Counter()
     for turn in range(ROUNDS_PER_SEED):
         draw = random.Random(seed * 1000 + turn)
@@ -117,7 +93,7 @@ def test_rounds_in_random_order_with_losses_and_repeats_equal_the_plain_round(fe
         weather = Weather(seed * 1000 + turn, setup)
         network = setup.network(weather.order, weather.fault)
         network.run()
-        finished = held_against_the_plain_twin(setup, network)
+        finished = equals_plain(setup, network)
         clustered = clusters_of(network.coordinator.result.disclosed.labels)
         served = sum(len(c) for c in clustered if len(c) >= setup.params.minimum_cluster)
         assert finished >= served - 1, "only the party that was cut off may go without its mean"
@@ -150,14 +126,14 @@ def test_the_ledger_lists_exactly_the_values_whose_answers_crossed_the_wire(fede
     assert sum(per_batch.values()) == len(network.coordinator.result.disclosed.distances)
 
 
-def test_a_party_that_sits_out_still_answers_and_gets_no_prompt(federation):
+def test_a_party_that_sits_out_still_answers_and_gets_no_prompt(federation, equals_plain):
     setup = federation(parties=8, vectors={"party-2": Abstention("training went wrong")})
     network = setup.network()
     network.run()
     result = network.parties["party-2"].result
     assert isinstance(result, Finished)
     assert (result.cluster, result.mean) == ((), None)
-    assert held_against_the_plain_twin(setup, network) == 7
+    assert equals_plain(setup, network) == 7
     answered = {p.sender for p in network.delivered if isinstance(p.message, Answers)}
     assert "party-2" in answered
 
@@ -177,7 +153,7 @@ STATES = (Waiting, *get_args(Running), Finished, Failed)
 MESSAGES = get_args(RoundMessage)
 
 
-def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federation):
+def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federation, equals_plain):
     """Every (state, message) pair of a party is hit: nothing crashes, nothing slips through.
 
     The strays are copies of a finished round's messages, so none of them fits another round: a
@@ -221,7 +197,7 @@ def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federatio
 
         target.handle = meddled
         network.run()
-        held_against_the_plain_twin(setup, network)
+        equals_plain(setup, network)
         assert {violation.peer for violation in target.violations} == {"stranger"}
         meddle(target, "party-1")
         for state in (Waiting, Failed):
