@@ -39,7 +39,7 @@ from secfpp.protocol.messages import (
     Received,
     RoundMessage,
 )
-from secfpp.protocol.opening import open_distances, ready_text
+from secfpp.protocol.opening import open_distances, ready_text, require_possible
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
 from secfpp.protocol.settlement import Settlement, examine
@@ -294,6 +294,10 @@ class CoordinatorRound:
                 Envelope(recipient, Dispute(self.params.key, dealer, words))
                 for dealer, recipient in sorted(self._settlement.disputed)
             ]
+        if self.params.checked:
+            for party in self.params.roster:
+                if party not in readies:  # Its shares are unexamined, so its answers would be, too.
+                    self._lost.setdefault(party, "did not say in time what it had received")
         task = Task(view.dealers, self.params.query_budget, self.previous, self.apart)
         return self._advance(Asking(view, self.clusterer(task), {}, ()), None)
 
@@ -334,6 +338,7 @@ class CoordinatorRound:
         )
         state = replace(state, opened=state.opened + opened)
         self._disclosed = Disclosed(self.params.key, state.opened, (), (), ())
+        require_possible(self.params, queries, values)
         return self._advance(state, values)
 
     def _advance(self, state: Asking, values: tuple[int, ...] | None) -> Outbox:

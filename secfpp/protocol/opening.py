@@ -93,21 +93,26 @@ def open_distances(
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Decode m²·‖x_i − mean(M)‖² for each query, exact, and name who answered wrong (§9).
 
-    More than A wrong answers, or an impossible value, fail the round.
+    More than A wrong answers fail the round.
     """
-    code, spec = params.feature_code, params.feature_sharing
+    code = params.feature_code
     values = {party: answer.values for party, answer in answers.items()}
     honest, liars = _honest(params, code, code.product_degree, values, randomness)
     places = [params.index(party) for party in honest]
     opened = code.decode_total(code.product_degree, places, stack(list(honest.values())))
-    distances = tuple(int(value) for value in opened.values)
+    return tuple(int(value) for value in opened.values), liars
+
+
+def require_possible(
+    params: RoundParams, queries: tuple[Query, ...], distances: tuple[int, ...]
+) -> None:
+    """Fail the round where an opened distance is above d'(2mB)²: a vector is out of range (§1)."""
+    spec = params.feature_sharing
     for query, distance in zip(queries, distances, strict=True):
-        highest = spec.dim * (2 * len(query.members) * spec.quantiser.bound) ** 2
-        if distance > highest:
+        if distance > spec.dim * (2 * len(query.members) * spec.quantiser.bound) ** 2:
             raise RoundFailed(
                 "an opened distance is above d'(2mB)²: a party shared a vector out of range"
             )
-    return distances, liars
 
 
 def _honest(

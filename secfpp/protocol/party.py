@@ -282,6 +282,8 @@ class PartyRound:
     def _on_ask(self, state: Answering, ask: Ask) -> Outbox | None:
         if ask.batch > len(state.view.batches):
             return None
+        if ask.batch < len(state.view.batches):
+            raise PolicyRefusal("queries", f"batch {ask.batch} was asked before, in other words")
         if (ask.dealers, ask.mask_dealers) != (state.view.dealers, state.view.mask_dealers):
             raise PolicyRefusal("dealers", "changed between two batches of one attempt")
         return self._accept(state, ask)

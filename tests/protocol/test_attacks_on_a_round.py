@@ -13,7 +13,7 @@ from secfpp.errors import ConfigError, PolicyRefusal, RoundFailed
 from secfpp.protocol import party as party_module
 from secfpp.protocol.disclosure import View, check_agreement, check_batch, check_labels
 from secfpp.protocol.messages import Answers, Ask, Assign, Deal, Halt, SumShare
-from secfpp.protocol.opening import open_distances
+from secfpp.protocol.opening import open_distances, require_possible
 from secfpp.protocol.party_states import Assigned, Failed, Finished, Summing
 
 
@@ -86,8 +86,9 @@ def test_answering_as_if_the_missing_dealer_had_dealt_zeros_would_open_a_wrong_d
     first = next(iter(short))
     wrong = replace(short[first], values=short[first].values + short[first].values)
     assert open_distances(setup.params, batch.queries, short, os.urandom) == honest
+    opened, _ = open_distances(setup.params, batch.queries, {**short, first: wrong}, os.urandom)
     with pytest.raises(RoundFailed, match="above d'"):
-        open_distances(setup.params, batch.queries, {**short, first: wrong}, os.urandom)
+        require_possible(setup.params, batch.queries, opened)
 
 
 def _released(setup):
