@@ -114,6 +114,10 @@ def ledger_entry(
                 for line in disclosed.distances
             ]
         },
+        "asked_and_not_opened": [
+            {"subject": query.subject, "members": list(query.members)}
+            for query in disclosed.unopened
+        ],
         "opened_to_everyone": {"assignment": dict(disclosed.labels)},
         "opened_to_members": {"cluster_means": [list(cluster) for cluster in disclosed.means]},
         "opened_to_nobody": {"small_clusters": [list(cluster) for cluster in disclosed.small]},

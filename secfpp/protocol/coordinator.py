@@ -164,6 +164,11 @@ class CoordinatorRound:
 
     def fail(self, code: str, reason: str) -> Outbox:
         """End the attempt without its goal and tell every party that is not lost."""
+        if isinstance(self._state, Asking):
+            opened, batches = self._state.opened, self._state.view.batches
+            out = () if opened and opened[-1].batch == len(batches) - 1 else batches[-1:]
+            queries = tuple(query for batch in out for query in batch)
+            self._disclosed = Disclosed(self.params.key, opened, (), (), (), queries)
         self._state = Failed(code, reason)
         return self._to_all(Halt(self.params.key, code, reason))
 
@@ -337,6 +342,7 @@ class CoordinatorRound:
             for query, value in zip(queries, values, strict=True)
         )
         state = replace(state, opened=state.opened + opened)
+        self._state = state
         self._disclosed = Disclosed(self.params.key, state.opened, (), (), ())
         require_possible(self.params, queries, values)
         return self._advance(state, values)

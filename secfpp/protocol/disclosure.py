@@ -204,6 +204,8 @@ class Disclosed:
     """Everything one attempt opened: distances to the coordinator, labels to all, means to members.
 
     `means` lists the clusters whose mean went to their members; `small` those below the minimum.
+    `unopened` are queries that were out when the attempt ended: too few answers came to open them
+    here, yet whoever colludes with the coordinator adds answers of its own.
     """
 
     key: AttemptKey
@@ -211,3 +213,4 @@ class Disclosed:
     labels: tuple[tuple[str, int], ...]
     means: tuple[tuple[str, ...], ...]
     small: tuple[tuple[str, ...], ...]
+    unopened: tuple[Query, ...] = ()

@@ -195,6 +195,20 @@ def test_what_was_decoded_in_a_batch_that_fails_is_on_the_ledger(monkeypatch):
     assert rounds.coordinator.disclosed is not None
 
 
+def test_a_batch_that_was_out_when_the_round_ended_is_on_the_ledger():
+    """Three of seven vanish after they were asked: too few answers come, but some have come."""
+    params = attempt(parties=7, dim=200, stragglers=1, adversaries=1, queries=100)
+    levels, gone = np.random.default_rng(3).integers(-9, 9, (7, 200)), set(params.roster[:3])
+    rounds = network(
+        params, levels, lambda post: () if _is_answer(post) and post.sender in gone else (post,)
+    )
+    rounds.run()
+    assert isinstance(rounds.coordinator.result, Failed)
+    (ask,) = {post.message.queries for post in rounds.delivered if isinstance(post.message, Ask)}
+    assert rounds.coordinator.disclosed.unopened == ask
+    assert rounds.coordinator.disclosed.distances == ()
+
+
 # --- More than A liars.
 
 
