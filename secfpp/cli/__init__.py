@@ -26,6 +26,7 @@ COMMANDS = {
     "run": SubCommand("secfpp.operator.commands:run_app", "submit a job and follow it"),
     "status": SubCommand("secfpp.operator.commands:status_app", "the runs a coordinator knows"),
     "stop": SubCommand("secfpp.operator.commands:stop_app", "end a run"),
+    "audit": SubCommand("secfpp.operator.commands:audit_app", "the ledger, held to the rules"),
     "health": SubCommand("secfpp.operator.health:app", "whether a daemon takes work"),
     "config": SubCommand("secfpp.cli.config:app", "where each setting comes from"),
     "init": SubCommand("secfpp.cli.init:app", "write commented configuration files"),

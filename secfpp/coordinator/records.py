@@ -89,12 +89,18 @@ def ledger_entry(
         "roster": list(params.roster),
         "dealers": [party for party, _ in disclosed.labels],
         "parameters": {
+            "coordinator": params.coordinator,
             "colluders": params.colluders,
             "stragglers": params.stragglers,
             "adversaries": params.adversaries,
             "chunks": params.feature_code.chunks,
+            "feature": params.feature.value,
             "minimum_cluster": params.minimum_cluster,
+            "query_kind": params.query_kind.value,
             "query_budget": params.query_budget,
+            "queries_per_party": params.queries_per_party,
+            "rounds": params.rounds,
+            "strict_queries": params.strict_queries,
             "sharings": [asdict(sharing) for sharing in params.sharings],
         },
         "clustering": {

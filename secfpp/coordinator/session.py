@@ -18,7 +18,9 @@ from secfpp.coordinator.invitation import Answers, waiting_for
 from secfpp.coordinator.records import Ledger, Manifest, describe, ledger_entry, reported_accuracy
 from secfpp.errors import PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.events import Event, EventLog
+from secfpp.journal.evidence import write_evidence
 from secfpp.journal.phases import Phases, Totals
+from secfpp.protocol.checking import Blame
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import (
@@ -181,6 +183,8 @@ class RunSession:
             result = await self._drive(machine, phases)
             for violation in machine.violations:
                 self._say("violation", peer=violation.peer, text=str(violation))
+            for blame in machine.blames:
+                self._name(params, blame)
             if isinstance(result, Closed):
                 self._record(params, result, previous)
                 self._manifest.finished(key, phases.summary())
@@ -269,6 +273,18 @@ class RunSession:
         accuracy = reported_accuracy(report.text)
         if accuracy is not None:
             self._ledger.told(report.round, sender, accuracy)
+
+    def _name(self, params: RoundParams, blame: Blame) -> None:
+        """Say who was named, and keep the proof for anyone who has the CA certificate."""
+        key = params.key
+        name = f"evidence-{key.round}-{key.attempt}-{blame.dealer}-{blame.blamed}.json"
+        parties = {p: pem for p, pem in self._link.certificates().items() if p in params.roster}
+        write_evidence(self.directory / name, params, blame, parties)
+        self._say(
+            "named",
+            peer=blame.blamed,
+            text=f"named {blame.blamed}: {blame.rule.value}; the proof is in {name}",
+        )
 
     def _record(self, params: RoundParams, closed: Closed, previous: Assignment | None) -> None:
         self._ledger.finished(ledger_entry(params, closed.disclosed, self.job, previous))

@@ -42,6 +42,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         ) from error
 
 
+def read_bytes(path: Path) -> bytes:
+    """A whole file; ConfigError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+
+
 def write_json(path: Path, data: Mapping[str, object]) -> None:
     """Write one JSON object, with a schema version, indented for people."""
     text = json.dumps({"schema_version": 1, **data}, indent=1, ensure_ascii=False)

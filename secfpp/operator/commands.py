@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
+from secfpp.journal.files import read_bytes
 from secfpp.journal.output import Data, Format, say, show_table, speaking
+from secfpp.operator.audit import audit as run_audit
 from secfpp.operator.client import Operator
 from secfpp.pki.store import Identity
-from secfpp.settings.files import JobSettings
+from secfpp.settings.consent import policy_of
+from secfpp.settings.files import JobSettings, PartySettings
 from secfpp.settings.loading import load
 from secfpp.transport.operator_api import OperatorClient
 
@@ -28,6 +31,7 @@ ADDRESS = "127.0.0.1:7751"
 run_app = typer.Typer(add_completion=False)
 status_app = typer.Typer(add_completion=False)
 stop_app = typer.Typer(add_completion=False)
+audit_app = typer.Typer(add_completion=False)
 
 
 @run_app.command()
@@ -99,3 +103,24 @@ def _with(
             await operator.close()
 
     return asyncio.run(connected())
+
+
+@audit_app.command()
+def audit(
+    run: Annotated[Path, typer.Argument(help="A run directory of a coordinator.")],
+    ca: Annotated[Path | None, typer.Option("--ca", help="ca.crt, to check evidence.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="party.toml, to hold rounds to.")] = None,
+    output: Output = Format.HUMAN,
+) -> None:
+    """The ledger of what was opened, held against the rules; exits 1 where something is amiss."""
+
+    def audited() -> Data:
+        consent = None if policy is None else policy_of(load(PartySettings, policy))
+        findings = run_audit(run, None if ca is None else read_bytes(ca), consent)
+        verdicts = {True: "holds", False: "DOES NOT HOLD", None: "note"}
+        rows = [[found.what, verdicts[found.passed], found.detail] for found in findings]
+        show_table(f"audit of {run}", ("what", "verdict", "detail"), rows)
+        passed = all(found.passed is not False for found in findings)
+        return {"findings": [vars(found) for found in findings], "passed": passed}
+
+    speaking(output, audited)

@@ -21,7 +21,6 @@ from secfpp.party.own_vectors import OwnVectors
 from secfpp.party.records import PartyRecords
 from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.dealing import Abstention, Vectors
-from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.messages import (
     Accept,
     Ended,
@@ -38,6 +37,7 @@ from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
 from secfpp.settings.clock import RoundClock
+from secfpp.settings.consent import policy_of
 from secfpp.settings.files import PartySettings
 from secfpp.settings.rounds import MOST_ATTEMPTS
 from secfpp.transport.link import Link
@@ -155,17 +155,6 @@ class PartySession:
         self._to_coordinator(Accept(self.run, tuple(sorted(geometry.items()))))
         self._say("accepted", text="accepted the run, waiting for the first round")
 
-    def _policy(self) -> Policy:
-        chosen = self._settings.policy
-        return Policy(
-            coordinator=self._settings.coordinator,
-            minimum_colluders=self._colluders,
-            minimum_cluster=chosen.minimum_cluster,
-            features=frozenset(chosen.features),
-            query_kinds=frozenset(chosen.query_kinds),
-            maximum_queries=chosen.maximum_queries,
-        )
-
     # --- One attempt.
 
     async def _attempt(self, params: RoundParams) -> None:
@@ -173,7 +162,9 @@ class PartySession:
         number = params.key.round
         self._round, self._latest = number, params.key
         released = self._released.get(number)
-        circumstances = Circumstances(self._policy(), self._link, os.urandom, released)
+        circumstances = Circumstances(
+            policy_of(self._settings, self._colluders), self._link, os.urandom, released
+        )
         machine = PartyRound(self._link.name, circumstances)
         phases = Phases(self._totals, "train")
         clock = RoundClock(self._settings.time)

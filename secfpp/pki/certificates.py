@@ -146,6 +146,21 @@ def check_issued(certificate: x509.Certificate, authority: x509.Certificate) -> 
         )
 
 
+def belongs_to(
+    certificate: x509.Certificate, authority: x509.Certificate, name: str, role: Role
+) -> bool:
+    """Whether `authority` issued this certificate to `name` in `role`, valid now or not any more.
+
+    What was signed while it was valid stays signed.
+    """
+    try:
+        certificate.verify_directly_issued_by(authority)
+        leaf = read_leaf(certificate)
+    except (ValueError, TypeError, InvalidSignature, ConfigError):
+        return False
+    return (leaf.name, leaf.role) == (name, role)
+
+
 def sign_message(key: PrivateKey, message: bytes) -> bytes:
     """An ECDSA-SHA256 signature (DER)."""
     return key.sign(message, ec.ECDSA(hashes.SHA256()))

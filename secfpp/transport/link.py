@@ -71,6 +71,10 @@ class Link:
         """Whether `signature` is of the certificate with which `party` has called us."""
         return party == self.name or self._mailbox.peers.verify(party, message, signature)
 
+    def certificates(self) -> dict[str, bytes]:
+        """The certificates (PEM) of all who have called us, by name."""
+        return self._mailbox.peers.certificates()
+
     def traffic(self) -> dict[str, Traffic]:
         """A snapshot of payload bytes and calls per peer."""
         return self._mailbox.peers.traffic()

@@ -47,6 +47,10 @@ class Peers:
         """A snapshot of the traffic with each peer."""
         return {name: Traffic(**vars(peer.traffic)) for name, peer in sorted(self._peers.items())}
 
+    def certificates(self) -> dict[str, bytes]:
+        """The certificates (PEM) of those that have called us, by name."""
+        return {name: peer.certificate for name, peer in self._peers.items() if peer.certificate}
+
     def verify(self, name: str, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is of the certificate with which `name` has called us."""
         pem = self[name].certificate
