@@ -111,6 +111,8 @@ class LagrangeCode:
     def join(self, chunks: FieldArray, dim: int) -> FieldArray:
         """Undo `split`; padding that is not zero was dealt by a cheat and raises RoundFailed."""
         flat = chunks.reshape(-1)
+        if dim > len(flat):
+            raise Misuse(f"{len(flat)} values cannot be joined to {dim}")
         if flat.values[dim:].any():
             raise RoundFailed("the padding of a decoded vector is not zero: it was not dealt so")
         return flat[:dim]
@@ -130,6 +132,9 @@ class LagrangeCode:
                 f"{len(chunks)} chunks and {len(pinned)} pinned shares came, K = {self.chunks} and "
                 f"T = {self.colluders} are needed"
             )
+        width = chunks.shape[1]
+        if any(p.shape != (width,) or not 0 <= j < self.parties for j, p in pinned.items()):
+            raise Misuse(f"each pinned share must be {width} residues of a party of the code")
         known = stack([*(chunks[k] for k in range(self.chunks)), *pinned.values()])
         sources = self.betas[: self.chunks] + tuple(self.alphas[j] for j in pinned)
         return _matrix(sources, self.alphas) @ known
@@ -160,6 +165,7 @@ class LagrangeCode:
         or a random linear combination of columns that only the caller knows.
         """
         needed = self.threshold(degree) + 2 * errors
+        self._require_parties(parties)
         if len(parties) < needed or len(parties) != len(combined):
             raise Misuse(
                 f"{len(combined)} answers of {len(parties)} parties came, {needed} are needed to "
@@ -175,8 +181,13 @@ class LagrangeCode:
             )
         return wrong
 
+    def _require_parties(self, parties: Sequence[int]) -> None:
+        if len(set(parties)) != len(parties) or not all(0 <= j < self.parties for j in parties):
+            raise Misuse(f"the parties must be different numbers from 0 to {self.parties - 1}")
+
     def _sources(self, degree: int, parties: Sequence[int], values: FieldArray) -> tuple[int, ...]:
         needed = self.threshold(degree)
+        self._require_parties(parties)
         if len(parties) < needed or len(parties) != len(values):
             raise Misuse(
                 f"{len(values)} answers of {len(parties)} parties came, {needed} are needed to "

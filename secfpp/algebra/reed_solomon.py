@@ -27,9 +27,9 @@ def wrong_positions(
     remainder, cofactor = _halfway(
         whole, _through(points, values, whole, modulus), len(points) + degree + 1, modulus
     )
-    found, rest = _divided(remainder, cofactor, modulus)
-    if rest or len(found) > degree + 1:
-        return None
+    found, _ = _divided(remainder, cofactor, modulus)
+    if len(found) > degree + 1:
+        return None  # A wrong one of the right degree disagrees with too many values, see below.
     wrong = tuple(
         place
         for place, (point, value) in enumerate(zip(points, values, strict=True))

@@ -78,3 +78,22 @@ def test_too_few_answers_for_the_errors_to_correct_are_refused():
     code = code_with_room(1)
     with pytest.raises(Misuse, match="9 are needed to correct 1 errors of degree 6"):
         code.locate(6, range(8), uniform(8, os.urandom), 1)
+
+
+def test_parties_that_are_there_twice_or_not_at_all_are_refused():
+    code = code_with_room(1)
+    answers = uniform(9, os.urandom)
+    for parties in ([0, *range(8)], [*range(8), 9], [*range(8), -1]):
+        with pytest.raises(Misuse, match="different numbers from 0 to 8"):
+            code.locate(6, parties, answers, 1)
+        with pytest.raises(Misuse, match="different numbers from 0 to 8"):
+            code.decode(6, parties, answers.reshape(9, 1))
+
+
+def test_pinned_shares_of_another_width_or_party_are_refused():
+    code = code_with_room(1)
+    secret = uniform(6, os.urandom)
+    for pinned in ({0: 3, 1: 4}, {0: 3, 9: 3}):
+        shares = {party: uniform(width, os.urandom) for party, width in pinned.items()}
+        with pytest.raises(Misuse, match="3 residues of a party of the code"):
+            code.share(secret, shares)

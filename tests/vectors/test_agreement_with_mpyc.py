@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import json
 import os
@@ -14,7 +13,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from secfpp.algebra.coding import LagrangeCode
 from secfpp.algebra.distances import distance_answers
@@ -86,7 +84,6 @@ def opened_by_secfpp(code: LagrangeCode, levels: list[list[int]], queries: list[
     return [int(v) for v in code.decode_total(degree, some, stack(answers)).values]
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("mpyc"), reason="MPyC is not installed")
 def test_distances_equal_those_that_three_mpyc_parties_compute(tmp_path):
     rng = random.Random(61)
     quantiser = Quantiser(0.5, 24)  # B = 2^23: with 6 members d·(2mB)² is just below 2^61.
