@@ -171,7 +171,9 @@ class LagrangeCode:
                 f"{len(combined)} answers of {len(parties)} parties came, {needed} are needed to "
                 f"correct {errors} errors of degree {degree}"
             )
-        points = [self.alphas[j] for j in parties]
+        points = tuple(self.alphas[j] for j in parties)
+        if self._agree(points, degree, combined.reshape(-1, 1)):
+            return ()
         values = [int(value) for value in combined.values]
         wrong = wrong_positions(points, values, degree, errors, P)
         if wrong is None:
@@ -194,10 +196,15 @@ class LagrangeCode:
                 f"decode degree {degree}"
             )
         points = tuple(self.alphas[j] for j in parties)
-        sources, others = points[:needed], points[needed:]
-        if others and not (_matrix(sources, others) @ values[:needed]).equal(values[needed:]):
+        if not self._agree(points, degree, values):
             raise RoundFailed("an answer does not lie on the polynomial of the others")
-        return sources
+        return points[:needed]
+
+    def _agree(self, points: tuple[int, ...], degree: int, values: FieldArray) -> bool:
+        """Whether the values (points, columns) all lie on polynomials of this degree."""
+        needed = self.threshold(degree)
+        sources, others = points[:needed], points[needed:]
+        return not others or (_matrix(sources, others) @ values[:needed]).equal(values[needed:])
 
 
 @lru_cache(maxsize=1024)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 from itertools import combinations
 
 from secfpp.cluster.queries import Assignment, Dialogue, Known, Query, Task
 from secfpp.cluster.silhouette import Cluster, Partition, silhouette
 from secfpp.errors import ConfigError
 
-Pairs = Mapping[tuple[str, str], Fraction]
+Pairs = Mapping[tuple[str, str], int]
 
 
 def one_shot(task: Task) -> Dialogue:
@@ -28,21 +29,23 @@ def one_shot(task: Task) -> Dialogue:
             f"query budget is {task.budget}",
             fix="raise query_budget or choose method = 'adaptive'",
         )
-    pairs: dict[tuple[str, str], Fraction] = {}
+    pairs: dict[tuple[str, str], int] = {}
     for a, b in combinations(parties, 2):
-        pairs[a, b] = pairs[b, a] = known.distance(b, (a,))
+        pairs[a, b] = pairs[b, a] = int(known.distance(b, (a,)))
     return Assignment.of(parties, best_partition(parties, pairs))
 
 
 def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
     """The partition of the linkage tree with the largest silhouette (ties: fewer clusters)."""
 
+    @cache
+    def inside(members: Cluster) -> int:
+        return sum(pairs[a, b] for a, b in combinations(members, 2))
+
     def from_mean(party: str, members: Cluster) -> Fraction:
         """‖x − c_M‖² = Σ_j ‖x − x_j‖² / m − Σ_{i<j} ‖x_i − x_j‖² / m²."""
-        size = len(members)
-        near = sum((pairs[party, p] for p in members if p != party), Fraction(0))
-        inside = sum((pairs[a, b] for a, b in combinations(members, 2)), Fraction(0))
-        return near / size - inside / size**2
+        near = sum(pairs[party, p] for p in members if p != party)
+        return Fraction(near * len(members) - inside(members), len(members) ** 2)
 
     tree = average_linkage(parties, pairs)
     return max(reversed(tree), key=lambda partition: silhouette(partition, from_mean))
@@ -55,9 +58,8 @@ def average_linkage(parties: Cluster, pairs: Pairs) -> tuple[Partition, ...]:
     while len(partition) > 1:
         a, b = min(
             combinations(partition, 2),
-            key=lambda two: (
-                sum((pairs[x, y] for x in two[0] for y in two[1]), Fraction(0))
-                / (len(two[0]) * len(two[1]))
+            key=lambda two: Fraction(
+                sum(pairs[x, y] for x in two[0] for y in two[1]), len(two[0]) * len(two[1])
             ),
         )
         joined = tuple(party for party in parties if party in a + b)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from secfpp.cluster.queries import Query
 from secfpp.errors import PolicyRefusal
@@ -119,8 +121,9 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
     """
     if not queries:
         raise PolicyRefusal("queries", "an empty batch asks for nothing")
+    places = {party: place for place, party in enumerate(view.dealers)}
     for query in queries:
-        _check_query(view, query)
+        _check_query(places, query)
     sets = {query.members for query in queries}
     if sum(len(members) for members in sets) != len(set().union(*sets)):
         raise PolicyRefusal("query_kinds", "the member sets of one batch overlap")
@@ -142,12 +145,12 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
         )
 
 
-def _check_query(view: View, query: Query) -> None:
+def _check_query(places: Mapping[str, int], query: Query) -> None:
     members = query.members
-    dealers = view.dealers
-    if query.subject not in dealers or not members or not set(members) <= set(dealers):
+    if query.subject not in places or not members or not all(m in places for m in members):
         raise PolicyRefusal("queries", "a query names a party that is no dealer, or nobody")
-    if members != tuple(party for party in dealers if party in set(members)):
+    order = [places[member] for member in members]
+    if any(later <= earlier for earlier, later in pairwise(order)):
         raise PolicyRefusal("queries", "the members of a query are not in roster order, once each")
     if members == (query.subject,):
         raise PolicyRefusal(

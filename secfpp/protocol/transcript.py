@@ -8,6 +8,7 @@ from enum import Enum
 
 from secfpp.algebra.field import FieldArray
 from secfpp.algebra.randomness import Seed
+from secfpp.cluster.queries import Query
 from secfpp.errors import Misuse, PeerViolation
 from secfpp.protocol.messages import (
     Answers,
@@ -42,9 +43,9 @@ def slot(message: RoundMessage) -> Slot:
 
 def fingerprint(message: RoundMessage) -> bytes:
     """SHA-256 of every field of a message: 32 bytes that tell equal from different, no more."""
-    digest = hashlib.sha256()
-    _absorb(digest, message)
-    return digest.digest()
+    parts: list[bytes] = []
+    _absorb(parts, message)
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 class Transcript:
@@ -68,30 +69,32 @@ class Transcript:
         )
 
 
-def _absorb(digest: hashlib._Hash, value: object) -> None:
-    """Feed one value, with its type and length, so that no two values run into each other."""
+def _absorb(parts: list[bytes], value: object) -> None:
+    """Add one value, with its type and length, so that no two values run into each other."""
     match value:
         case FieldArray():
-            _frame(digest, b"F" + repr(value.shape).encode(), value.to_bytes())
+            _frame(parts, b"F" + repr(value.shape).encode(), value.to_bytes())
+        case Query():  # There may be thousands; names hold no control characters.
+            _frame(parts, b"Q", "\x1f".join((value.subject, *value.members)).encode())
         case Seed():
-            _frame(digest, b"S", value.reveal())
+            _frame(parts, b"S", value.reveal())
         case Enum():
-            _frame(digest, b"E", str(value.value).encode())
+            _frame(parts, b"E", str(value.value).encode())
         case tuple():
-            _frame(digest, b"T", str(len(value)).encode())
+            _frame(parts, b"T", str(len(value)).encode())
             for item in value:
-                _absorb(digest, item)
+                _absorb(parts, item)
         case bytes():
-            _frame(digest, b"B", value)
+            _frame(parts, b"B", value)
         case None | bool() | int() | float() | str():
-            _frame(digest, type(value).__name__.encode(), str(value).encode())
+            _frame(parts, type(value).__name__.encode(), str(value).encode())
         case _ if is_dataclass(value):
-            _frame(digest, b"D", type(value).__name__.encode())
+            _frame(parts, b"D", type(value).__name__.encode())
             for field in fields(value):
-                _absorb(digest, getattr(value, field.name))
+                _absorb(parts, getattr(value, field.name))
         case _:
             raise Misuse(f"a message cannot hold a {type(value).__name__}")
 
 
-def _frame(digest: hashlib._Hash, kind: bytes, content: bytes) -> None:
-    digest.update(len(kind).to_bytes(4, "big") + kind + len(content).to_bytes(8, "big") + content)
+def _frame(parts: list[bytes], kind: bytes, content: bytes) -> None:
+    parts += (len(kind).to_bytes(4, "big"), kind, len(content).to_bytes(8, "big"), content)

@@ -161,7 +161,7 @@ def test_headroom_that_is_broken_says_the_formula_and_what_would_fit():
     [
         ({"colluders": 4}, "n ≥ 2"),
         ({"colluders": 1, "stragglers": 2}, "0 ≤ S ≤ T is needed"),
-        ({"adversaries": 1}, "A must be 0"),
+        ({"adversaries": 2}, "0 ≤ A ≤ T is needed"),
         ({"minimum_cluster": 2}, r"max\(3, T\+2\) = 3 is needed, not 2"),
     ],
 )
