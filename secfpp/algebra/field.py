@@ -91,17 +91,17 @@ class FieldArray:
 
     def __add__(self, other: FieldArray) -> FieldArray:
         _require_alike(self, other)
-        return FieldArray.proven(kernels.reduced(self._values + other._values))
+        return _reduced(self._values + other._values)
 
     def __sub__(self, other: FieldArray) -> FieldArray:
         return self + -other
 
     def __neg__(self) -> FieldArray:
-        return FieldArray.proven(kernels.reduced(np.uint64(P) - self._values))
+        return _reduced(np.uint64(P) - self._values)
 
     def __mul__(self, scalar: int) -> FieldArray:
-        flat = np.ascontiguousarray(self._values).reshape(-1)
-        return FieldArray.proven(kernels.scaled(flat, np.uint64(scalar % P)).reshape(self.shape))
+        scaled = kernels.scaled(_flat(self._values), np.uint64(scalar % P))
+        return FieldArray.proven(scaled.reshape(self.shape))
 
     def __matmul__(self, other: FieldArray) -> FieldArray:
         """The matrix product (rows, inner) · (inner, columns)."""
@@ -130,13 +130,13 @@ def sum_of(arrays: Sequence[FieldArray]) -> FieldArray:
     total = arrays[0].values.flatten()
     for array in arrays[1:]:
         _require_alike(arrays[0], array)
-        kernels.add_to(total, np.ascontiguousarray(array.values).reshape(-1))
+        kernels.add_to(total, _flat(array.values))
     return FieldArray.proven(total.reshape(shape))
 
 
 def polynomial_value(coefficients: FieldArray, point: int) -> int:
     """Σ_c point^c · coefficients[c] for (count,) coefficients, c = 0, 1, …"""
-    return int(kernels.evaluate(np.ascontiguousarray(coefficients.values), np.uint64(point % P)))
+    return int(kernels.evaluate(_flat(coefficients.values), np.uint64(point % P)))
 
 
 def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:
@@ -147,6 +147,15 @@ def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:
 def _require_alike(left: FieldArray, right: FieldArray) -> None:
     if left.shape != right.shape:
         raise Misuse(f"cannot add arrays of shapes {left.shape} and {right.shape}")
+
+
+def _flat(values: Residues) -> Residues:
+    return np.ascontiguousarray(values).reshape(-1)
+
+
+def _reduced(values: Residues) -> FieldArray:
+    """64-bit values of any shape, each taken modulo P."""
+    return FieldArray.proven(kernels.reduced(_flat(values)).reshape(values.shape))
 
 
 def _frozen(values: Residues) -> Residues:

@@ -34,20 +34,36 @@ _61: Final = np.uint64(61)
 BLOCK: Final = 1024  # Columns whose rows stay in the cache while every query or output row passes.
 
 
-def _compiled(function: Kernel) -> Kernel:
-    """Compile once per machine (the cache survives the process) and let other threads run."""
-    compiled: Kernel = numba.njit(cache=True, nogil=True)(function)
+_word: Final = numba.uint64
+_words: Final = numba.types.Array(_word, 1, "C")
+_matrix: Final = numba.types.Array(_word, 2, "C")
+_rows: Final = numba.types.Array(numba.int64, 1, "C")
+# What is only read may be read-only; numba takes writable arrays there, too.
+_given: Final = numba.types.Array(_word, 1, "C", readonly=True)
+_given_matrix: Final = numba.types.Array(_word, 2, "C", readonly=True)
+_given_rows: Final = numba.types.Array(numba.int64, 1, "C", readonly=True)
+_given_reals: Final = numba.types.Array(numba.float32, 1, "C", readonly=True)
+_leveled: Final = numba.types.Tuple((_rows, numba.int64, numba.boolean))
+
+
+def _compiled(result: object, *arguments: object) -> Callable[[Kernel], Kernel]:
+    """Compile for these types when the module is imported, so that no round waits for it.
+
+    That takes seconds once per machine: the cache survives the process. Other threads may run.
+    """
+    signature = numba.core.typing.signature(result, *arguments)
+    compiled: Callable[[Kernel], Kernel] = numba.njit(signature, cache=True, nogil=True)
     return compiled
 
 
-@_compiled
+@_compiled(_word, _word)
 def reduce_once(value: np.uint64) -> np.uint64:
     """Any 64-bit value modulo P: 2^61 ≡ 1, so the top three bits are added to the rest."""
     folded = (value & _P) + (value >> _61)
     return folded - _P if folded >= _P else folded
 
 
-@_compiled
+@_compiled(_word, _word, _word, _word, _word)
 def settle(high: np.uint64, middle: np.uint64, low: np.uint64, more: np.uint64) -> np.uint64:
     """high·2^62 + middle·2^31 + low + more, modulo P but not yet below it: below 2^61 + 8.
 
@@ -59,7 +75,7 @@ def settle(high: np.uint64, middle: np.uint64, low: np.uint64, more: np.uint64) 
     return (total & _P) + (total >> _61)
 
 
-@_compiled
+@_compiled(_word, _word, _word)
 def product(left: np.uint64, right: np.uint64) -> np.uint64:
     """left · right modulo P for two residues."""
     a, b = left >> _31, left & _LOW31
@@ -67,33 +83,53 @@ def product(left: np.uint64, right: np.uint64) -> np.uint64:
     return reduce_once(settle(a * c, a * e + b * c, b * e, _0))
 
 
-@_compiled
+@_compiled(_words, _given)
 def reduced(values: Residues) -> Residues:
-    """Each 64-bit value modulo P; the shape stays."""
-    out = np.empty_like(values)
-    source, target = values.ravel(), out.ravel()
-    for i in range(source.size):
-        target[i] = reduce_once(source[i])
+    """Each 64-bit value of a (n,) array modulo P."""
+    out = np.empty(values.size, dtype=np.uint64)
+    for i in range(values.size):
+        out[i] = reduce_once(values[i])
     return out
 
 
-@_compiled
+@_compiled(_words, _given, _word)
 def scaled(values: Residues, scalar: np.uint64) -> Residues:
     """Each residue of a (n,) array times one residue."""
-    out = np.empty_like(values)
+    out = np.empty(values.size, dtype=np.uint64)
     for i in range(values.size):
         out[i] = product(values[i], scalar)
     return out
 
 
-@_compiled
+@_compiled(numba.void, _words, _given)
 def add_to(total: Residues, values: Residues) -> None:
     """Add a (n,) array to another in place."""
     for i in range(total.size):
         total[i] = reduce_once(total[i] + values[i])
 
 
-@_compiled
+@_compiled(numba.void, _words, _given, numba.types.UniTuple(_given, 4))
+def _add_four(
+    out: Residues, factors: Residues, rows: tuple[Residues, Residues, Residues, Residues]
+) -> None:
+    """Add factors · rows to `out`, which stays below 2^61 + 8 without being fully reduced."""
+    row0, row1, row2, row3 = rows
+    a0, b0 = factors[0] >> _31, factors[0] & _LOW31
+    a1, b1 = factors[1] >> _31, factors[1] & _LOW31
+    a2, b2 = factors[2] >> _31, factors[2] & _LOW31
+    a3, b3 = factors[3] >> _31, factors[3] & _LOW31
+    for j in range(out.size):
+        c0, e0 = row0[j] >> _31, row0[j] & _LOW31
+        c1, e1 = row1[j] >> _31, row1[j] & _LOW31
+        c2, e2 = row2[j] >> _31, row2[j] & _LOW31
+        c3, e3 = row3[j] >> _31, row3[j] & _LOW31
+        high = a0 * c0 + a1 * c1 + a2 * c2 + a3 * c3
+        middle = a0 * e0 + b0 * c0 + a1 * e1 + b1 * c1 + a2 * e2 + b2 * c2 + a3 * e3 + b3 * c3
+        low = b0 * e0 + b1 * e1 + b2 * e2 + b3 * e3
+        out[j] = settle(high, middle, low, out[j])
+
+
+@_compiled(_matrix, _given_matrix, _given_matrix)
 def matrix_product(left: Residues, right: Residues) -> Residues:
     """(rows, inner) · (inner, columns), four inner terms at a time, block of columns by block."""
     rows, inner = left.shape
@@ -117,28 +153,30 @@ def matrix_product(left: Residues, right: Residues) -> Residues:
     return out
 
 
-@_compiled
-def _add_four(
-    out: Residues, factors: Residues, rows: tuple[Residues, Residues, Residues, Residues]
-) -> None:
-    """Add factors · rows to `out`, which stays below 2^61 + 8 without being fully reduced."""
-    row0, row1, row2, row3 = rows
-    a0, b0 = factors[0] >> _31, factors[0] & _LOW31
-    a1, b1 = factors[1] >> _31, factors[1] & _LOW31
-    a2, b2 = factors[2] >> _31, factors[2] & _LOW31
-    a3, b3 = factors[3] >> _31, factors[3] & _LOW31
-    for j in range(out.size):
-        c0, e0 = row0[j] >> _31, row0[j] & _LOW31
-        c1, e1 = row1[j] >> _31, row1[j] & _LOW31
-        c2, e2 = row2[j] >> _31, row2[j] & _LOW31
-        c3, e3 = row3[j] >> _31, row3[j] & _LOW31
-        high = a0 * c0 + a1 * c1 + a2 * c2 + a3 * c3
-        middle = a0 * e0 + b0 * c0 + a1 * e1 + b1 * c1 + a2 * e2 + b2 * c2 + a3 * e3 + b3 * c3
-        low = b0 * e0 + b1 * e1 + b2 * e2 + b3 * e3
-        out[j] = settle(high, middle, low, out[j])
+@_compiled(_word, _given, _word, _given)
+def _squared_difference(subject: Residues, scale: np.uint64, total: Residues) -> np.uint64:
+    """‖scale · subject − total‖² of two (size,) arrays; scale below 2^29."""
+    upper, lower = _0, _0  # Plain sums of the two halves, so that the loop vectorises.
+    for i in range(subject.size):
+        c, e = subject[i] >> _31, subject[i] & _LOW31
+        middle = scale * c  # Below 2^59; reduced as in `settle`.
+        gap = (middle >> _30) + ((middle & _LOW30) << _31) + scale * e + (_P - total[i])
+        gap = reduce_once(gap)
+        a, b = gap >> _31, gap & _LOW31
+        square = settle(a * a, (a * b) << _1, b * b, _0)
+        upper += square >> _32
+        lower += square & _LOW32
+    return reduce_once(product(reduce_once(upper), _1 << _32) + reduce_once(lower))
 
 
-@_compiled
+@_compiled(
+    _words,
+    _given_matrix,
+    numba.int64,
+    _given_rows,
+    _given_rows,
+    numba.types.UniTuple(_given_rows, 2),
+)
 def squared_differences(
     shares: Residues, width: int, subjects: Rows, sets: Rows, members: tuple[Rows, Rows]
 ) -> Residues:
@@ -166,23 +204,7 @@ def squared_differences(
     return answers
 
 
-@_compiled
-def _squared_difference(subject: Residues, scale: np.uint64, total: Residues) -> np.uint64:
-    """‖scale · subject − total‖² of two (size,) arrays; scale below 2^29."""
-    upper, lower = _0, _0  # Plain sums of the two halves, so that the loop vectorises.
-    for i in range(subject.size):
-        c, e = subject[i] >> _31, subject[i] & _LOW31
-        middle = scale * c  # Below 2^59; reduced as in `settle`.
-        gap = (middle >> _30) + ((middle & _LOW30) << _31) + scale * e + (_P - total[i])
-        gap = reduce_once(gap)
-        a, b = gap >> _31, gap & _LOW31
-        square = settle(a * a, (a * b) << _1, b * b, _0)
-        upper += square >> _32
-        lower += square & _LOW32
-    return reduce_once(product(reduce_once(upper), _1 << _32) + reduce_once(lower))
-
-
-@_compiled
+@_compiled(_word, _given, _word)
 def evaluate(coefficients: Residues, point: np.uint64) -> np.uint64:
     """Σ_c point^c · coefficients[c] for c = 0, 1, … by Horner's rule in eight interleaved strands.
 
@@ -205,7 +227,7 @@ def evaluate(coefficients: Residues, point: np.uint64) -> np.uint64:
     return total
 
 
-@_compiled
+@_compiled(numba.int64, _words)
 def keep_low_bits(words: Residues) -> int:
     """Clear the top three bits of every word in place; returns how many are then P itself."""
     rejected = 0
@@ -215,7 +237,7 @@ def keep_low_bits(words: Residues) -> int:
     return rejected
 
 
-@_compiled
+@_compiled(_leveled, _given_reals, numba.float64, numba.int64)
 def levels_of(vector: NDArray[np.float32], scale: float, bound: int) -> tuple[Rows, int, bool]:
     """round(x · scale), half to even, within ±bound; how many were beyond; whether all are finite.
 
@@ -234,7 +256,7 @@ def levels_of(vector: NDArray[np.float32], scale: float, bound: int) -> tuple[Ro
     return levels, clipped, finite
 
 
-@_compiled
+@_compiled(_words, _given_rows)
 def residues_of(levels: Rows) -> Residues:
     """Signed integers of magnitude below P/2 as residues: a negative −a becomes P − a."""
     out = np.empty(levels.size, dtype=np.uint64)

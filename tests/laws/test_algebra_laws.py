@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.dispatcher import Dispatcher
 
 from secfpp.algebra import kernels
 from secfpp.algebra.coding import LagrangeCode, lagrange_matrix, maximal_chunks
@@ -311,3 +312,13 @@ def test_residues_are_61_bits_with_the_modulus_itself_drawn_again():
         return stream[position - size : position]
 
     assert uniform(3, source).values.tolist() == [5, 9, 11]
+
+
+def test_no_kernel_is_compiled_once_the_module_is_imported():
+    """A first round that waits for a compiler looks like a silent party to all others."""
+    compiled = [value for value in vars(kernels).values() if isinstance(value, Dispatcher)]
+    assert len(compiled) > 10
+    for kernel in compiled:
+        assert len(kernel.signatures) == 1
+        with pytest.raises(TypeError, match="No matching definition"):
+            kernel(*(["of another type"] * kernel.py_func.__code__.co_argcount))
