@@ -150,8 +150,9 @@ def sum_shares(
         if len(cluster) < params.minimum_cluster or helper not in params.helpers(label):
             continue
         total = sum_of([pooled.shares[-1][rows[party]][:width] for party in cluster])
+        share = SumShare(params.key, label, total)
         for member in cluster:
-            yield member, SumShare(params.key, label, total)
+            yield member, share
 
 
 def open_mean(
