@@ -1,15 +1,19 @@
 """`secfpp bench algebra`: nanoseconds per element of the coded arithmetic.
 
-Each operation is timed in turn with plain float64 numpy of the same maths, in CPU time of this
-process (all its threads), beside the time that memory needs to move its inputs and outputs once, at
-the bandwidth of a long copy measured in the same run. Numbers of repeats are spread over the run.
+Each operation is timed in turn with plain float64 numpy of the same maths, beside the time that
+memory needs to move its inputs and outputs once, at the bandwidth of a long copy measured in the
+same run. All of it is CPU time of one process whose linear algebra has one thread: with more, the
+plain form waits for its own threads where others use the machine, and the ratio flatters.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +40,14 @@ class AlgebraBench:
     colluders: int = 4
     repeats: int = 15
     seed: int = 0
+
+
+def measure_alone(benches: Iterable[AlgebraBench]) -> dict[str, object]:
+    """`measure` in a process of its own, whose linear algebra has one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # Read by what is behind numpy as a process starts.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=fresh) as process:
+        return process.submit(measure, list(benches)).result()
 
 
 def measure(benches: Iterable[AlgebraBench]) -> dict[str, object]:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from secfpp.bench.algebra import AlgebraBench
-from secfpp.bench.algebra import measure as measure_algebra
+from secfpp.bench.algebra import AlgebraBench, measure_alone
 from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
 from secfpp.bench.train import TrainBench, measure
@@ -116,7 +115,7 @@ def algebra(
     """The coded arithmetic beside plain float64 numpy and the memory's bandwidth, one core."""
 
     def run() -> Data:
-        data = measure_algebra(
+        data = measure_alone(
             AlgebraBench(n, dim, colluders or max(1, n // 5), repeats, seed)
             for n in _numbers(parties)
         )
