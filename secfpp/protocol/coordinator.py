@@ -114,7 +114,7 @@ class CoordinatorRound:
 
     def lose(self, party: str, reason: str) -> Outbox:
         """Go on without `party`, as long as no more than S are lost (§9)."""
-        if self.result is not None or party not in self.params.roster or party in self._lost:
+        if self.result is not None or party not in self.params.places or party in self._lost:
             return []
         self._lost[party] = reason
         if len(self._lost) > self.params.stragglers:
@@ -198,7 +198,7 @@ class CoordinatorRound:
     # --- The state diagram.
 
     def _step(self, sender: str, message: RoundMessage) -> Outbox:
-        if sender not in self.params.roster:
+        if sender not in self.params.places:
             raise PeerViolation(sender, "is not on the roster of this attempt")
         if message.key != self.params.key:
             raise PeerViolation(sender, f"{type(message).__name__} belongs to another attempt")
@@ -228,8 +228,9 @@ class CoordinatorRound:
         text = ready_text(self.params, ready.received)
         if not self.credentials.verify(sender, text, ready.signature):
             raise PeerViolation(sender, "the signature of its Ready is not of its certificate")
-        dealers = tuple(item.dealer for item in ready.received)
-        if dealers != tuple(party for party in self.params.roster if party in set(dealers)):
+        dealers = [item.dealer for item in ready.received]
+        named = set(dealers)
+        if dealers != [party for party in self.params.roster if party in named]:
             raise PeerViolation(sender, "its Ready names parties that are not on the roster")
         if not all(self._is_acceptable(item) for item in ready.received):
             raise PeerViolation(sender, "its Ready holds a root that its dealer did not sign")

@@ -147,7 +147,7 @@ def sum_shares(
     rows = {party: row for row, party in enumerate(dealers)}
     width = params.prompt_code.width(params.prompt_sharing.dim)
     for label, cluster in enumerate(clusters_of(assign.labels)):
-        if len(cluster) < params.minimum_cluster or helper not in params.helpers(label):
+        if len(cluster) < params.minimum_cluster or not params.helps(helper, label):
             continue
         total = sum_of([pooled.shares[-1][rows[party]][:width] for party in cluster])
         share = SumShare(params.key, label, total)
