@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import sys
 from dataclasses import dataclass
@@ -72,3 +73,5 @@ def _run(name: str, arguments: list[str]) -> None:
             raise
         sys.stderr.write(f"`secfpp {name}` needs {error.name}: install secfpp[train]\n")
         sys.exit(2)
+    finally:
+        gc.freeze()  # Python's last collection would take up to a second, and free nothing else.
