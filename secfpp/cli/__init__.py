@@ -21,7 +21,7 @@ class SubCommand:
 
 COMMANDS = {
     "demo": SubCommand("secfpp.demo.commands:app", "a whole federation on this machine, verified"),
-    "pki": SubCommand("secfpp.pki.commands:app", "make, sign and look at keys and certificates"),
+    "pki": SubCommand("secfpp.cli.pki:app", "make, sign and look at keys and certificates"),
     "coordinator": SubCommand("secfpp.coordinator.commands:app", "the coordinator's daemon"),
     "party": SubCommand("secfpp.party.commands:app", "a party's daemon"),
     "run": SubCommand("secfpp.operator.commands:run_app", "submit a job and follow it"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from secfpp.journal.output import Data, Format, show_table, speaking
+from secfpp.journal.output import Data, Format, Output, show_table, speaking
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
 from secfpp.settings.loading import Section, origins
 
@@ -39,7 +38,7 @@ def config() -> None:
 def show(
     kind: Kind,
     file: Path,
-    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+    output: Output = Format.HUMAN,
 ) -> None:
     """Check a file and list every setting with its origin: flag, environment, file or default."""
 
