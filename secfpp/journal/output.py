@@ -30,6 +30,12 @@ class Format(Enum):
 
 
 Output = Annotated[Format, typer.Option("--format", help="json: one object on stdout.")]
+Flags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting that beats file and environment; repeatable."
+    ),
+]
 
 
 def say(text: str) -> None:

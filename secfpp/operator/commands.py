@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from secfpp.journal.files import read_bytes
-from secfpp.journal.output import Data, Format, Output, say, show_table, speaking
+from secfpp.journal.output import Data, Flags, Format, Output, say, show_table, speaking
 from secfpp.operator.audit import audit as run_audit
 from secfpp.operator.client import Operator
 from secfpp.pki.store import Identity
@@ -47,12 +47,13 @@ def run(
     address: Address = ADDRESS,
     coordinator: Name = "coordinator",
     follow: Annotated[bool, typer.Option("--follow", help="Stay until the run ends.")] = False,
+    flags: Flags = None,
     output: Output = Format.HUMAN,
 ) -> None:
     """Submit a job; with --follow, say what happens until it ends."""
 
     async def submit(operator: Operator) -> Data:
-        name = await operator.submit(load(JobSettings, job))
+        name = await operator.submit(load(JobSettings, job, flags=flags or ()))
         say(f"submitted as {name}")
         if follow:
             async for event in operator.follow(name):
