@@ -11,7 +11,7 @@ from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
 from secfpp.bench.train import TrainBench, measure
 from secfpp.errors import ConfigError
-from secfpp.journal.output import Data, Format, show_table, speaking
+from secfpp.journal.output import Data, Format, Output, show_table, speaking
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def train(
     threads: Annotated[int, typer.Option(min=1)] = 2,
     repeats: Annotated[int, typer.Option(min=1)] = 3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+    output: Output = Format.HUMAN,
 ) -> None:
     """The prefix-shared text tower beside the plain one: a step forward and backward of each."""
 
@@ -66,7 +66,7 @@ def distances(
     adversaries: Annotated[int, typer.Option(min=0)] = 0,
     repeats: Annotated[int, typer.Option(min=1)] = 5,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+    output: Output = Format.HUMAN,
 ) -> None:
     """Secure distances, or a mean, by real daemons over mutual TLS: seconds, CPU, bytes."""
 

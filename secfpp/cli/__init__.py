@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import sys
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class SubCommand:
 
 COMMANDS = {
     "demo": SubCommand("secfpp.demo.commands:app", "a whole federation on this machine, verified"),
-    "pki": SubCommand("secfpp.pki.commands:app", "make, sign and look at keys and certificates"),
+    "pki": SubCommand("secfpp.cli.pki:app", "make, sign and look at keys and certificates"),
     "coordinator": SubCommand("secfpp.coordinator.commands:app", "the coordinator's daemon"),
     "party": SubCommand("secfpp.party.commands:app", "a party's daemon"),
     "run": SubCommand("secfpp.operator.commands:run_app", "submit a job and follow it"),
@@ -72,3 +73,5 @@ def _run(name: str, arguments: list[str]) -> None:
             raise
         sys.stderr.write(f"`secfpp {name}` needs {error.name}: install secfpp[train]\n")
         sys.exit(2)
+    finally:
+        gc.freeze()  # Python's last collection would take up to a second, and free nothing else.

@@ -1,4 +1,4 @@
-"""`secfpp config show`: every setting, its value, and where it came from."""
+"""`secfpp config show`: every setting, its value and, with --origin, where it came from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from secfpp.journal.output import Data, Format, show_table, speaking
+from secfpp.journal.output import Data, Flags, Format, Output, show_table, speaking
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
 from secfpp.settings.loading import Section, origins
 
@@ -37,16 +37,19 @@ def config() -> None:
 
 @app.command()
 def show(
-    kind: Kind,
-    file: Path,
-    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+    kind: Annotated[Kind, typer.Argument(help="Which of the three files it is.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to check.")],
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each came from.")] = False,
+    flags: Flags = None,
+    output: Output = Format.HUMAN,
 ) -> None:
-    """Check a file and list every setting with its origin: flag, environment, file or default."""
+    """Check a file and list every setting; with --origin: by flag, environment, file or default."""
 
     def listed() -> Data:
-        found = origins(MODELS[kind], file)
-        rows = [[item.key, item.value, item.source] for item in found]
-        show_table(str(file), ("setting", "value", "origin"), rows)
+        found = origins(MODELS[kind], file, flags=flags or ())
+        width = 3 if origin else 2
+        rows = [[item.key, item.value, item.source][:width] for item in found]
+        show_table(str(file), ("setting", "value", "origin")[:width], rows)
         return {"settings": [vars(item) for item in found]}
 
     speaking(output, listed)

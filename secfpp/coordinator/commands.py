@@ -11,7 +11,7 @@ import typer
 
 from secfpp.coordinator.daemon import CoordinatorDaemon
 from secfpp.journal.logs import configure
-from secfpp.journal.output import Data, Format, speaking
+from secfpp.journal.output import Data, Flags, Format, speaking
 from secfpp.settings.files import CoordinatorSettings
 from secfpp.settings.loading import load
 
@@ -21,10 +21,11 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def coordinator(
     config: Annotated[Path, typer.Option(help="coordinator.toml")],
+    flags: Flags = None,
 ) -> None:
     """Run the coordinator until it is told to end (or for one run, with `once`)."""
     configure("coordinator")
-    speaking(Format.HUMAN, lambda: _serve(load(CoordinatorSettings, config)))
+    speaking(Format.HUMAN, lambda: _serve(load(CoordinatorSettings, config, flags=flags or ())))
 
 
 def _serve(settings: CoordinatorSettings) -> Data:

@@ -37,7 +37,7 @@ from secfpp.protocol.messages import (
 )
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party_states import Failed
-from secfpp.settings.clock import RoundClock
+from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.files import CoordinatorSettings, JobSettings
 from secfpp.settings.rounds import MOST_ATTEMPTS, apart_levels, round_params, with_colluders
 from secfpp.transport.link import Link
@@ -106,7 +106,7 @@ class RunSession:
             self._say("ended", text=reason if completed else f"the run ended early: {reason}")
             parties = self._settings.parties
             self._post(Envelope(name, Ended(self.run, completed, reason)) for name in parties)
-            await self._link.drain(self._settings.time.idle_timeout)
+            await self._link.drain(FAREWELL_SECONDS)
             self._log.close()
 
     # --- Before the first round.

@@ -13,7 +13,7 @@ from secfpp.demo.run import run_demo
 from secfpp.demo.scenario import Training, scenario
 from secfpp.demo.tables import show
 from secfpp.journal.events import Event
-from secfpp.journal.output import Data, Format, say, speaking
+from secfpp.journal.output import Data, Format, Output, say, speaking
 
 app = typer.Typer(add_completion=False)
 
@@ -25,7 +25,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     training: Annotated[Training, typer.Option(help="Prompts, or vectors.")] = Training.CLIP,
     out: Annotated[Path | None, typer.Option(help="Keep all files here.")] = None,
-    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+    output: Output = Format.HUMAN,
 ) -> None:
     """Start a federation of processes here, let it learn, and prove that the result is right."""
 

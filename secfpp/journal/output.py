@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,6 +27,15 @@ class Format(Enum):
 
     HUMAN = "human"
     JSON = "json"
+
+
+Output = Annotated[Format, typer.Option("--format", help="json: one object on stdout.")]
+Flags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting that beats file and environment; repeatable."
+    ),
+]
 
 
 def say(text: str) -> None:
@@ -59,6 +70,13 @@ def speaking(output: Format, command: Callable[[], Data]) -> None:
     except KeyboardInterrupt:
         say("interrupted")
         raise typer.Exit(1) from None
+    except Exception:  # The one place for what nobody foresaw; the traceback shows no values.
+        traceback.print_exc()
+        defect = SecFPPError(
+            "a defect of SecFPP: the lines above say where", fix="please report it, with them"
+        )
+        _fail(output, defect)
+        raise typer.Exit(defect.exit_code) from None
     passed = data.get("passed", True) is not False
     if output is Format.JSON:
         status = "ok" if passed else "error"

@@ -12,6 +12,7 @@ at `stop`, or when stdin closes.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import BinaryIO
@@ -93,6 +94,7 @@ def main() -> None:
     except BrokenPipeError:
         # The daemon is gone; what is left in the buffer has no reader, so it is not flushed.
         os._exit(0)
+    gc.freeze()  # Python's last collection takes a second with torch, and frees what ends anyway.
 
 
 def _request(frame: Frame) -> Request:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from secfpp.journal.files import read_bytes
-from secfpp.journal.output import Data, Format, say, show_table, speaking
+from secfpp.journal.output import Data, Flags, Format, Output, say, show_table, speaking
 from secfpp.operator.audit import audit as run_audit
 from secfpp.operator.client import Operator
 from secfpp.pki.store import Identity
@@ -22,9 +22,15 @@ from secfpp.transport.operator_api import OperatorClient
 Tls = Annotated[
     Path, typer.Option("--tls", envvar="SECFPP_OPERATOR_TLS", help="Your pki directory.")
 ]
-Address = Annotated[str, typer.Option("--address", envvar="SECFPP_OPERATOR_ADDRESS")]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        envvar="SECFPP_OPERATOR_ADDRESS",
+        help="Where the coordinator listens for operators, host:port.",
+    ),
+]
 Name = Annotated[str, typer.Option("--coordinator", help="The coordinator's name.")]
-Output = Annotated[Format, typer.Option("--format", help="What stdout carries.")]
 
 ADDRESS = "127.0.0.1:7751"
 
@@ -36,17 +42,18 @@ audit_app = typer.Typer(add_completion=False)
 
 @run_app.command()
 def run(
-    job: Annotated[Path, typer.Argument(help="job.toml")],
+    job: Annotated[Path, typer.Argument(metavar="JOB", help="job.toml")],
     tls: Tls,
     address: Address = ADDRESS,
     coordinator: Name = "coordinator",
     follow: Annotated[bool, typer.Option("--follow", help="Stay until the run ends.")] = False,
+    flags: Flags = None,
     output: Output = Format.HUMAN,
 ) -> None:
     """Submit a job; with --follow, say what happens until it ends."""
 
     async def submit(operator: Operator) -> Data:
-        name = await operator.submit(load(JobSettings, job))
+        name = await operator.submit(load(JobSettings, job, flags=flags or ()))
         say(f"submitted as {name}")
         if follow:
             async for event in operator.follow(name):
@@ -76,7 +83,7 @@ def status(
 
 @stop_app.command()
 def stop(
-    name: Annotated[str, typer.Argument(metavar="RUN")],
+    name: Annotated[str, typer.Argument(metavar="RUN", help="As `run` and `status` say.")],
     tls: Tls,
     address: Address = ADDRESS,
     coordinator: Name = "coordinator",
@@ -107,7 +114,9 @@ def _with(
 
 @audit_app.command()
 def audit(
-    run: Annotated[Path, typer.Argument(help="A run directory of a coordinator.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="A run directory of a coordinator.")
+    ],
     ca: Annotated[Path | None, typer.Option("--ca", help="ca.crt, to check evidence.")] = None,
     policy: Annotated[Path | None, typer.Option(help="party.toml, to hold rounds to.")] = None,
     output: Output = Format.HUMAN,

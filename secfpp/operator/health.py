@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from secfpp.errors import PeersMissing
-from secfpp.journal.output import Data, Format, say, speaking
+from secfpp.journal.output import Data, Format, Output, say, speaking
 from secfpp.pki.store import Identity
 from secfpp.transport.grpc_tls import serving
 
@@ -21,7 +21,7 @@ def health(
     tls: Annotated[Path, typer.Option("--tls", help="A pki directory of this federation.")],
     address: Annotated[str, typer.Option("--address", help="host:port of the daemon.")],
     name: Annotated[str, typer.Option("--name", help="The daemon's name on its certificate.")],
-    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+    output: Output = Format.HUMAN,
 ) -> None:
     """Ask a daemon for its gRPC health; exit 0 if it serves, 3 if not."""
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from secfpp.journal.logs import configure
-from secfpp.journal.output import Data, Format, speaking
+from secfpp.journal.output import Data, Flags, Format, speaking
 from secfpp.party.daemon import PartyDaemon
 from secfpp.settings.files import PartySettings
 from secfpp.settings.loading import load
@@ -21,10 +21,11 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def party(
     config: Annotated[Path, typer.Option(help="party.toml")],
+    flags: Flags = None,
 ) -> None:
     """Run a party until it is told to end (or for one run, with `once`)."""
     configure("party")
-    speaking(Format.HUMAN, lambda: _serve(load(PartySettings, config)))
+    speaking(Format.HUMAN, lambda: _serve(load(PartySettings, config, flags=flags or ())))
 
 
 def _serve(settings: PartySettings) -> Data:

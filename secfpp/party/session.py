@@ -36,7 +36,7 @@ from secfpp.protocol.messages import (
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
-from secfpp.settings.clock import RoundClock
+from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.consent import policy_of
 from secfpp.settings.files import PartySettings
 from secfpp.settings.rounds import MOST_ATTEMPTS
@@ -120,8 +120,9 @@ class PartySession:
             self._say("ended", text=f"the run ended: {self.ended.reason}")
         finally:
             beats.cancel()
+            # First the last words: a coordinator that ends after one run does not stay for long.
+            await self._link.drain(FAREWELL_SECONDS)
             await self._learner.stop()
-            await self._link.drain(self._settings.time.idle_timeout)
             self._log.close()
 
     def _may_open(self, params: RoundParams) -> bool:

@@ -6,6 +6,9 @@ import time
 
 from secfpp.settings.files import Time
 
+FAREWELL_SECONDS = 5.0
+"""Once a run is over, its last words are waited for no longer: whoever is gone does not matter."""
+
 
 class RoundClock:
     """Counts from its making; `progress` starts the idle time anew, nothing else does."""

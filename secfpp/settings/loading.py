@@ -1,26 +1,30 @@
 """Reading TOML into strict models: flag > environment > file > default (docs: interfaces).
 
-Environment variables are `SECFPP_<SECTION>__<KEY>`, in capitals. An unknown key is refused with the
-nearest known one; a wrong value with the key, what was expected and what came.
+Flags are `--set section.key=value`, environment variables `SECFPP_<SECTION>__<KEY>`, in capitals;
+lists and tables in them are JSON. An unknown key is refused with the nearest known one; a wrong
+value with the key, and what was expected.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from secfpp.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "SECFPP_"
 
 Values = dict[str, object]
+Key = tuple[str, ...]
 
 
 class Section(BaseModel):
@@ -41,11 +45,17 @@ class Origin:
     source: str
 
 
-def load(model: type[Model], path: Path, environment: Mapping[str, str] = os.environ) -> Model:
+def load(
+    model: type[Model],
+    path: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    flags: Sequence[str] = (),
+) -> Model:
     """Read a TOML file into `model`; ConfigError names file, key, rule and remedy."""
     values = _read(path)
-    for key, text in _from_environment(model, environment):
-        _put(values, key, text)
+    for key, value, _ in _given(model, environment, flags):
+        _put(values, key, value)
     return parse(model, values, str(path))
 
 
@@ -58,21 +68,21 @@ def parse(model: type[Model], values: Mapping[str, object], source: str) -> Mode
 
 
 def origins(
-    model: type[Model], path: Path, environment: Mapping[str, str] = os.environ
+    model: type[Model],
+    path: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    flags: Sequence[str] = (),
 ) -> tuple[Origin, ...]:
-    """Every setting with its value and whether it came from environment, file or default."""
-    loaded = load(model, path, environment)
-    written = {".".join(key) for key, _ in _leaves(_read(path))}
-    exported = {".".join(key) for key, _ in _from_environment(model, environment)}
+    """Every setting with its value and whether flag, environment, file or default gave it."""
+    loaded = load(model, path, environment, flags=flags)
+    sources = {key: str(path) for key, _ in _leaves(_read(path))}
+    sources |= {key: source for key, _, source in _given(model, environment, flags)}
     found = []
     for key, value in _leaves(loaded.model_dump(mode="json")):
-        name = ".".join(key)
-        source = "default"
-        if name in exported:
-            source = f"environment {_variable(key)}"
-        elif name in written or any(name.startswith(f"{k}.") for k in written):
-            source = str(path)
-        found.append(Origin(name, str(value), source))
+        above = (key[:length] for length in range(len(key), 0, -1))
+        source = next((sources[part] for part in above if part in sources), "default")
+        found.append(Origin(".".join(key), _text(value), source))
     return tuple(found)
 
 
@@ -85,7 +95,7 @@ def _read(path: Path) -> Values:
         raise ConfigError(f"{path} is no valid TOML: {error}") from error
 
 
-def _known_keys(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _known_keys(model: type[BaseModel], prefix: Key = ()) -> Iterator[Key]:
     for name, field in model.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -94,31 +104,72 @@ def _known_keys(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterato
             yield (*prefix, name)
 
 
-def _variable(key: tuple[str, ...]) -> str:
+def _variable(key: Key) -> str:
     return ENVIRONMENT_PREFIX + "__".join(part.upper() for part in key)
 
 
-def _from_environment(
-    model: type[BaseModel], environment: Mapping[str, str]
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    for key in _known_keys(model):
-        if _variable(key) in environment:
-            yield key, environment[_variable(key)]
+def _given(
+    model: type[BaseModel], environment: Mapping[str, str], flags: Sequence[str]
+) -> Iterator[tuple[Key, object, str]]:
+    """Key, value and origin of what environment and flags set; the later beats the earlier."""
+    known = list(_known_keys(model))
+    for key in known:
+        variable = _variable(key)
+        if variable in environment:
+            yield key, _value(model, key, environment[variable]), f"environment {variable}"
+    for flag in flags:
+        name, equals, text = flag.partition("=")
+        key = tuple(name.split("."))
+        if not equals:
+            raise ConfigError(f"--set {flag} sets nothing", fix="write --set section.key=value")
+        if key not in known:
+            raise ConfigError(f"--set {flag}: {_unknown(model, name)}")
+        yield key, _value(model, key, text), f"flag --set {name}"
 
 
-def _put(values: Values, key: tuple[str, ...], text: str) -> None:
+class _Texts(EnvSettingsSource):
+    """Settings from texts by name, as environment variables are; pydantic-settings reads them."""
+
+    def __init__(self, model: type[BaseModel], texts: Mapping[str, str]) -> None:
+        self._texts = {name.lower(): text for name, text in texts.items()}
+        # It asks no more of a model than its fields.
+        super().__init__(
+            model,  # type: ignore[arg-type]
+            env_prefix=ENVIRONMENT_PREFIX,
+            env_nested_delimiter="__",
+        )
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._texts
+
+
+def _value(model: type[BaseModel], key: Key, text: str) -> object:
+    """The value that `text` stands for: JSON for lists and tables, else the text itself."""
+    try:
+        value: object = _Texts(model, {_variable(key): text})()
+    except SettingsError as error:
+        raise ConfigError(f"{'.'.join(key)}: {text!r} is no JSON") from error
+    for part in key:
+        value = value[part] if isinstance(value, dict) else value
+    return value
+
+
+def _put(values: Values, key: Key, value: object) -> None:
     table = values
     for part in key[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
             return  # The file's own mistake is reported when the model is built.
         table = inner
-    table[key[-1]] = text
+    table[key[-1]] = value
 
 
-def _leaves(
-    values: Mapping[str, object], prefix: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], object]]:
+def _text(value: object) -> str:
+    """A value for people: as in the file, and nothing where there is none."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _leaves(values: Mapping[str, object], prefix: Key = ()) -> Iterator[tuple[Key, object]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _leaves(value, (*prefix, name))
@@ -131,12 +182,17 @@ def _sentence(model: type[BaseModel], error: ValidationError, source: str) -> st
     for problem in error.errors(include_url=False, include_context=False):
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            known = [".".join(parts) for parts in _known_keys(model)]
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            sentences.append(f"{key} is no setting{hint}")
+            sentences.append(_unknown(model, key))
         elif problem["type"] == "missing":
             sentences.append(f"{key} is required and missing")
         else:
             sentences.append(f"{key}: {problem['msg']}")
     return f"{source}: " + "; ".join(sentences)
+
+
+def _unknown(model: type[BaseModel], key: str) -> str:
+    """That `key` is none, and the nearest key or table that is one."""
+    known = [".".join(parts) for parts in _known_keys(model)]
+    tables = dict.fromkeys(name.rpartition(".")[0] for name in known if "." in name)
+    near = difflib.get_close_matches(key, [*known, *tables], n=1, cutoff=0.4)
+    return f"{key} is no setting{f'; did you mean {near[0]}?' if near else ''}"

@@ -8,10 +8,12 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from secfpp.cli import COMMANDS
+from secfpp.cli import COMMANDS, pki
 from secfpp.demo import commands as demo
+from secfpp.journal.output import Format, speaking
 
 BLOCKER = """
 import sys
@@ -72,6 +74,41 @@ def test_an_error_is_one_json_object_with_whose_fault_and_what_to_do(tmp_path):
     assert envelope["error"]["whose"] == "operator"
     assert "cannot read" in envelope["error"]["message"]
     assert "error SECFPP-E-CONFIG: cannot read" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "none.crt"], "cannot read none.crt"),
+        (["install", "none.crt", "ca.crt", "--dir", "home"], "cannot read none.crt"),
+        (["request", "Bad Name", "--role", "party", "--dir", "home"], "the name 'Bad Name'"),
+        (["sign", "none.csr", "--role", "party", "--dir", "ca"], "cannot read none.csr"),
+    ],
+)
+def test_keys_that_cannot_be_made_are_an_error_in_words_and_no_traceback(
+    monkeypatch, tmp_path, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(pki.app, [*arguments, "--format", "json"])
+    assert result.exit_code == 2
+    assert f"error SECFPP-E-CONFIG: {words}" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert words in json.loads(result.stdout)["error"]["message"]
+
+
+def test_what_nobody_foresaw_is_a_defect_with_exit_5_and_shows_no_value(capsys):
+    def command():
+        share = list(range(41, 49))
+        return {"mean": sum(share) / 0}
+
+    with pytest.raises(typer.Exit) as ending:
+        speaking(Format.JSON, command)
+    assert ending.value.exit_code == 5
+    said = capsys.readouterr()
+    envelope = json.loads(said.out)
+    assert (envelope["status"], envelope["error"]["code"]) == ("error", "SECFPP-E-INTERNAL")
+    assert "ZeroDivisionError" in said.err
+    assert "41, 42" not in said.err
 
 
 def test_init_writes_files_that_config_show_accepts_and_never_overwrites(tmp_path):

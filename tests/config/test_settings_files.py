@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from importlib.resources import files
@@ -92,6 +93,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path):
     assert str(path) in str(refusal.value)
 
 
+def test_an_unknown_table_is_refused_with_the_nearest_known_one(tmp_path):
+    with pytest.raises(ConfigError, match=r"protocl is no setting; did you mean protocol\?"):
+        load(JobSettings, written(tmp_path, "[protocl]\ncolluders = 1"), {})
+
+
 def test_a_missing_required_key_is_named(tmp_path):
     with pytest.raises(ConfigError, match="state_dir is required and missing"):
         load(PartySettings, written(tmp_path, '[tls]\ndirectory = "pki"'), {})
@@ -125,6 +131,57 @@ def test_the_environment_beats_the_file_and_the_file_the_default(tmp_path):
     assert found["rounds"].source == str(path)
     assert found["seed"].source == "default"
     assert found["training.steps"].value == "9"
+
+
+def test_a_flag_beats_the_environment(tmp_path):
+    path = written(tmp_path, "rounds = 5")
+    environment = {"SECFPP_ROUNDS": "6", "SECFPP_SEED": "3"}
+    flags = ["rounds=7", "training.optimiser=sgd"]
+    job = load(JobSettings, path, environment, flags=flags)
+    assert (job.rounds, job.seed, job.training.optimiser) == (7, 3, "sgd")
+    found = {item.key: item for item in origins(JobSettings, path, environment, flags=flags)}
+    assert found["rounds"].source == "flag --set rounds"
+    assert found["seed"].source == "environment SECFPP_SEED"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_key_can_be_set_by_environment_and_flag(tmp_path, name):
+    path = written(tmp_path, uncommented(sample(name)))
+    everything = load(MODELS[name], path, {}).model_dump(mode="json")
+    texts = {key: value_at(everything, key) for key in keys_of(MODELS[name])}
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in texts.items()}
+    environment = {"SECFPP_" + k.upper().replace(".", "__"): v for k, v in texts.items()}
+    flags = [f"{key}={text}" for key, text in texts.items()]
+    bare = written(tmp_path, "")
+    assert load(MODELS[name], bare, environment).model_dump(mode="json") == everything
+    assert load(MODELS[name], bare, {}, flags=flags).model_dump(mode="json") == everything
+
+
+def value_at(values: dict, key: str) -> object:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("rounds", "sets nothing"),
+        ("roundz=3", r"roundz is no setting; did you mean rounds\?"),
+        ("rounds=many", "rounds: Input should be a valid integer"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_refused_in_words(tmp_path, flag, words):
+    with pytest.raises(ConfigError, match=words):
+        load(JobSettings, written(tmp_path, ""), {}, flags=[flag])
+
+
+def test_a_list_in_the_environment_is_json(tmp_path):
+    path = written(tmp_path, 'state_dir = "s"\n[tls]\ndirectory = "pki"')
+    settings = load(PartySettings, path, {"SECFPP_DATA__PART": "[1, 4]"})
+    assert settings.data.part == (1, 4)
+    with pytest.raises(ConfigError, match=r"data.part: '1, 4' is no JSON"):
+        load(PartySettings, path, {"SECFPP_DATA__PART": "1, 4"})
 
 
 def test_a_job_survives_its_way_as_json():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from secfpp.cli.pki import app
 from secfpp.errors import ConfigError
 from secfpp.pki import store
-from secfpp.pki.commands import app
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 

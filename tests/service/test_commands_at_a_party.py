@@ -12,6 +12,7 @@ from secfpp.party.learner import Trained
 from secfpp.party.session import Dealt, PartySession
 from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Invite, Open
 from secfpp.protocol.params import AttemptKey
+from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings, PartySettings, Tls
 from secfpp.settings.rounds import round_params, with_colluders
 
@@ -86,6 +87,30 @@ async def conducted(session: PartySession, script) -> None:
     await script()
     session.deliver("boss", Ended("run", True, "done"))
     await asyncio.wait_for(conducting, 60)
+
+
+def test_the_last_words_leave_before_the_trainer_ends_and_are_not_waited_for_long(
+    tmp_path, monkeypatch
+):
+    """Ending a trainer takes seconds; a coordinator that ends after one run is gone by then."""
+    session, link = session_in(tmp_path)
+    done: list[object] = []
+
+    async def drain(timeout: float) -> None:
+        done.append(timeout)
+
+    async def stop(self) -> None:
+        done.append("trainer ended")
+
+    link.drain = drain
+    monkeypatch.setattr(Ready, "stop", stop)
+
+    async def script():
+        await until(lambda: any(isinstance(m, Accept) for _, m in link.sent))
+
+    asyncio.run(conducted(session, script))
+    assert done == [FAREWELL_SECONDS, "trainer ended"]
+    assert session._settings.time.idle_timeout > FAREWELL_SECONDS
 
 
 def test_a_key_that_was_dealt_under_is_never_dealt_under_again(tmp_path):
