@@ -157,7 +157,7 @@ class CoordinatorRound:
                 present: Mapping[str, object] = come
             case Settling():
                 disputed = {recipient for _, recipient in self._settlement.disputed}
-                return tuple(p for p in self.params.roster if p in disputed)
+                present = dict.fromkeys(set(self.params.roster) - disputed)
             case _:
                 return ()
         return tuple(p for p in self.params.roster if p not in present and p not in self._lost)
@@ -283,14 +283,15 @@ class CoordinatorRound:
         return self._signed[signed]
 
     def _begin(self, readies: Mapping[str, Ready]) -> Outbox:
-        """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer."""
+        """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer.
+
+        What the lost have said does not count: at most S parties lack something or are lost.
+        """
+        readies = {party: readies[party] for party in readies if party not in self._lost}
         try:
             view, self._settlement = examine(self.params, readies, self._settlement)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
-        for _, recipient in self._settlement.disputed:
-            if recipient in self._lost:
-                self._settlement = self._settlement.without(recipient)
         if self._settlement.disputed:
             self._state = Settling(readies)
             words = tuple(
@@ -318,9 +319,7 @@ class CoordinatorRound:
 
     def _settled(self, state: Settling) -> Outbox:
         """Go on as soon as no conflict waits for the leaf of a party that is still here."""
-        for party in self._lost:
-            self._settlement = self._settlement.without(party)
-        return [] if self._settlement.disputed else self._begin(state.readies)
+        return [] if self.awaiting else self._begin(state.readies)
 
     def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
         current = len(state.view.batches) - 1

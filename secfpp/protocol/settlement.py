@@ -26,11 +26,6 @@ class Settlement:
     settled: frozenset[Conflict] = frozenset()
     disputed: frozenset[Conflict] = field(default_factory=frozenset)
 
-    def without(self, recipient: str) -> Settlement:
-        """After a recipient is lost: it opens nothing any more, and nobody is named for it."""
-        over = frozenset(conflict for conflict in self.disputed if conflict[1] == recipient)
-        return replace(self, settled=self.settled | over, disputed=self.disputed - over)
-
     def answered(
         self, params: RoundParams, readies: Mapping[str, Ready], recipient: str, opening: Opening
     ) -> Settlement:
