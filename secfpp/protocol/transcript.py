@@ -85,7 +85,8 @@ def _absorb(parts: list[bytes], value: object) -> None:
         case Query():  # There may be thousands; names hold no control characters.
             parts.append(_framed(b"Q", "\x1f".join((value.subject, *value.members)).encode()))
         case FieldArray():
-            parts.append(_framed(b"F" + repr(value.shape).encode(), value.to_bytes()))
+            content = hashlib.sha256(value.buffer).digest()
+            parts.append(_framed(b"F" + repr(value.shape).encode(), content))
         case Seed():
             parts.append(_framed(b"S", value.reveal()))
         case Enum():

@@ -142,7 +142,7 @@ def test_a_value_that_is_no_residue_does_not_get_in_and_is_not_shown(value):
 def test_signed_integers_and_bytes_come_back(values):
     array = FieldArray.from_signed(np.array(values, dtype=np.int64))
     assert array.to_signed().tolist() == values
-    assert FieldArray.from_bytes(array.to_bytes(), array.shape).equal(array)
+    assert FieldArray.from_bytes(array.buffer, array.shape).equal(array)
 
 
 def codes():
