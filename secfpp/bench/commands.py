@@ -68,7 +68,7 @@ def distances(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     output: Output = Format.HUMAN,
 ) -> None:
-    """Secure distances, or a mean, by real daemons over mutual TLS: seconds, CPU, bytes."""
+    """Secure distances, or a mean beside plain averaging, by real daemons over mutual TLS."""
 
     def run() -> Data:
         benches = [
@@ -80,13 +80,12 @@ def distances(
         data = measure_distances(benches)
         results = data["results"]
         assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        header = ("n", "T", "A", "K", "seconds", "CPU s, all", "MB", "MB, formula", "exact")
+        header = ("work", "n", "T", "A", "K", "seconds", "CPU s, all", "MB", "MB, formula", "exact")
         rows = [
             [
+                str(one["work"]),
                 str(one["parties"]),
-                str(one["colluders"]),
-                str(one["adversaries"]),
-                str(one["chunks"]),
+                *(str(one.get(key, "–")) for key in ("colluders", "adversaries", "chunks")),
                 f"{one['seconds_median']:.3f}",
                 f"{one['cpu_seconds_all_processes']:.3f}",
                 f"{one['bytes_total'] / 1e6:.2f}",
@@ -95,7 +94,7 @@ def distances(
             ]
             for one in results
         ]
-        show_table(f"{work}, {dim} values a party", header, rows)
+        show_table(f"{dim} values a party", header, rows)
         return data
 
     speaking(output, run)

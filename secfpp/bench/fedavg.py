@@ -2,7 +2,7 @@
 
 Every party sends its float32 vector in the clear to the coordinator, which sends the mean back: the
 same daemons' mailbox, mutual TLS 1.3, certificates and processes, and no coding. Reads as
-`python -m secfpp.bench.fedavg PLAN NAME` for each process; `measure` starts them all.
+`python -m secfpp.bench.fedavg PLAN NAME` for each process; `plain_averaging` starts them all.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Plan:
         return rng.normal(size=self.dim).astype(np.float32)
 
 
-def measure(*, parties: int, dim: int, repeats: int, seed: int) -> dict[str, object]:
+def plain_averaging(parties: int, dim: int, repeats: int, seed: int) -> dict[str, object]:
     """Average `repeats` + 1 times, the first of which does not count: a row like the secure one."""
     names = (COORDINATOR, *(f"party-{index + 1:03d}" for index in range(parties)))
     with tempfile.TemporaryDirectory(prefix="secfpp-bench-") as home:
