@@ -287,8 +287,10 @@ class CoordinatorRound:
         What the lost have said does not count: at most S parties lack something or are lost.
         """
         readies = {party: readies[party] for party in readies if party not in self._lost}
+        view = None
         try:
-            view, self._settlement = examine(self.params, readies, self._settlement)
+            while view is None:
+                view, self._settlement = examine(self.params, readies, self._settlement)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
         if self._settlement.disputed:
