@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from secfpp.protocol.agreement import agree
 from secfpp.protocol.checking import Blame, judge, lines_about, off_the_word
 from secfpp.protocol.disclosure import View
-from secfpp.protocol.messages import Opening, Ready
+from secfpp.protocol.messages import Ready
 from secfpp.protocol.params import RoundParams
 
 Conflict = tuple[str, str]
@@ -26,16 +26,10 @@ class Settlement:
     settled: frozenset[Conflict] = frozenset()
     disputed: frozenset[Conflict] = field(default_factory=frozenset)
 
-    def answered(
-        self, params: RoundParams, readies: Mapping[str, Ready], recipient: str, opening: Opening
-    ) -> Settlement:
-        """After a recipient has opened its leaf."""
-        conflict = (opening.dealer, recipient)
-        blame = judge(params, opening.dealer, readies, (recipient, opening))
+    def answered(self, conflict: Conflict, blame: Blame) -> Settlement:
+        """After the recipient has opened its leaf, which shows who is to be named."""
         return Settlement(
-            self.blames if blame is None else (*self.blames, blame),
-            self.settled | {conflict},
-            self.disputed - {conflict},
+            (*self.blames, blame), self.settled | {conflict}, self.disputed - {conflict}
         )
 
 

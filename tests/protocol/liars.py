@@ -45,6 +45,7 @@ LIES = (
     "check values of another polynomial",
     "denied deal",
     "opens another leaf",
+    "opens a leaf of another root",
     "opens nothing",
     "wrong answers",
     "one wrong answer",
@@ -201,9 +202,20 @@ class LyingNetwork:
                 message = replace(message, values=other_values(message.values))
             case Opening() if "opens another leaf" in lies and message.shares:
                 message = replace(message, shares=(other_values(message.shares[0]),))
+            case Opening() if "opens a leaf of another root" in lies:
+                message = self._under_another_root(post.sender, message)
             case Opening() if "opens nothing" in lies:
                 return ()
         return (replace(post, message=message),)
+
+    def _under_another_root(self, liar, opening):
+        """The leaf is in order, but stands in a tree that the liar itself has signed."""
+        held = Held(opening.shares, opening.masks)
+        every = dict.fromkeys(self._params.roster, held)
+        bound = commit(
+            self._params, opening.dealer, every, os.urandom, lambda text: signed_by(liar, text)
+        )
+        return replace(opening, commitment=bound[liar])
 
     @property
     def _params(self):
