@@ -17,7 +17,7 @@ from secfpp.transport.loopback import Order, in_order
 
 from .liars import LIES, require_only_liars_are_named, with_liars
 
-ROUNDS = 200
+ROUNDS = 120
 
 
 @st.composite
