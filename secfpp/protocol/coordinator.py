@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from secfpp.cluster.queries import Assignment, Clusterer, Task
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
-from secfpp.protocol.checking import Blame, is_well_formed, opens
+from secfpp.protocol.checking import Blame, is_well_formed, judge
 from secfpp.protocol.circumstances import Credentials
 from secfpp.protocol.commitments import is_signed
 from secfpp.protocol.coordinator_states import (
@@ -288,8 +288,10 @@ class CoordinatorRound:
         What the lost have said does not count: at most S parties lack something or are lost.
         """
         readies = {party: readies[party] for party in readies if party not in self._lost}
+        view = None
         try:
-            view, self._settlement = examine(self.params, readies, self._settlement)
+            while view is None:
+                view, self._settlement = examine(self.params, readies, self._settlement)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
         if self._settlement.disputed:
@@ -309,12 +311,13 @@ class CoordinatorRound:
         return self._advance(Asking(view, self.clusterer(task), {}, ()), None)
 
     def _on_opening(self, state: Settling, sender: str, opening: Opening) -> Outbox:
-        """Name whom the opened leaf shows to be wrong; a leaf that is none opens nothing."""
+        """Name whom the opened leaf shows to be wrong; what is not that leaf shows nothing."""
         if (opening.dealer, sender) not in self._settlement.disputed:
             raise PeerViolation(sender, "opened a leaf that nobody disputed")
-        if not opens(self.params, opening.dealer, sender, opening):
+        blame = judge(self.params, opening.dealer, state.readies, (sender, opening))
+        if blame is None:
             return self.lose(sender, "opened something else than the leaf in dispute")
-        self._settlement = self._settlement.answered(self.params, state.readies, sender, opening)
+        self._settlement = self._settlement.answered((opening.dealer, sender), blame)
         return self._settled(state)
 
     def _settled(self, state: Settling) -> Outbox:

@@ -125,7 +125,7 @@ def _honest(
     """The values (count,) of the parties on the word, in roster order, and who is off it.
 
     One uniform linear combination of all columns, drawn after the last value has come, is decoded
-    for its errors; a liar whose errors cancel in it has won against odds of P to 1.
+    for its errors. A liar whose errors cancel in it, which has odds of 1 to P, ends the round.
     """
     parties = sorted(values, key=params.index)
     ordered = {party: values[party] for party in parties}

@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import pytest
@@ -22,7 +22,7 @@ from secfpp.protocol import party as party_module
 from secfpp.protocol.checking import judge
 from secfpp.protocol.commitments import Held, commit
 from secfpp.protocol.dealing import deal, receive
-from secfpp.protocol.messages import Answers, Opening, Ready, SumShare
+from secfpp.protocol.messages import Answers, Deal, Opening, Ready, SumShare
 from secfpp.protocol.opening import ready_text
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Checking
@@ -30,6 +30,9 @@ from secfpp.transport.loopback import Loopback, Order, in_order
 
 Lies = Mapping[str, Collection[str]]
 """In which ways each liar lies."""
+
+Dealt = tuple[dict[str, Deal], Held]
+"""What a dealer sends to each other party, and what it keeps."""
 
 LIES = (
     "share off the word",
@@ -42,6 +45,7 @@ LIES = (
     "check values of another polynomial",
     "denied deal",
     "opens another leaf",
+    "opens a leaf of another root",
     "opens nothing",
     "wrong answers",
     "one wrong answer",
@@ -79,6 +83,29 @@ def towards(
     honest = [other for other in params.roster if other not in liars][:degree]
     point = code.alphas[params.index(party)]
     return math.prod(point - code.alphas[params.index(other)] for other in honest) % P
+
+
+def bound_anew(
+    params: RoundParams, dealer: str, dealt: Dealt, change: Callable[[str, Held], Held]
+) -> Dealt:
+    """The same dealing after `change` of what some parties hold, its tree built and signed anew."""
+    messages, own = dealt
+    held = {
+        party: change(party, receive(params, party, dealer, message, lambda *_: True))
+        for party, message in messages.items()
+    }
+    held[dealer] = change(dealer, own)
+    bound = commit(params, dealer, held, os.urandom, lambda text: signed_by(dealer, text))
+    changed = {
+        party: replace(
+            message,
+            shares=message.shares if party in params.share_seeded(dealer) else held[party].shares,
+            masks=message.masks if party in params.mask_seeded(dealer) else held[party].masks,
+            commitment=bound[party],
+        )
+        for party, message in messages.items()
+    }
+    return changed, replace(held[dealer], commitment=bound[dealer])
 
 
 class LyingDealer:
@@ -126,36 +153,23 @@ class LyingDealer:
         return math.prod(point - alpha for alpha in seeded) % P
 
     def _rebound(self, params, dealer, messages, own, victims, what):
-        """The victims get other values, and the tree is built and signed anew."""
-        dealt = {
-            party: receive(params, party, dealer, message, lambda *_: True)
-            for party, message in messages.items()
-        }
-        dealt[dealer] = own
-        for victim in victims:
-            held = dealt[victim]
+        """The victims get other values."""
+
+        def change(party: str, held: Held) -> Held:
+            if party not in victims:
+                return held
             if what == "shares" and held.shares:
                 changed = one_more(held.shares[0], self._rng.randrange(len(held.shares[0])))
-                dealt[victim] = replace(held, shares=(changed,))
+                return replace(held, shares=(changed,))
             if what == "masks":
                 changed = one_more(held.masks, self._rng.randrange(len(held.masks)))
-                dealt[victim] = replace(held, masks=changed)
+                return replace(held, masks=changed)
             if what == "sums":
-                gap = self._vanishing_at_seeds(params, dealer, victim)
-                dealt[victim] = replace(held, masks=added(held.masks, gap))
-        bound = commit(params, dealer, dealt, os.urandom, lambda text: signed_by(dealer, text))
-        rebound = {}
-        for party, message in messages.items():
-            held: Held = dealt[party]
-            seeded = party in params.share_seeded(dealer)
-            mask_seeded = party in params.mask_seeded(dealer)
-            rebound[party] = replace(
-                message,
-                shares=message.shares if seeded else held.shares,
-                masks=message.masks if mask_seeded else held.masks,
-                commitment=bound[party],
-            )
-        return rebound, replace(dealt[dealer], commitment=bound[dealer])
+                gap = self._vanishing_at_seeds(params, dealer, party)
+                return replace(held, masks=added(held.masks, gap))
+            return held
+
+        return bound_anew(params, dealer, (messages, own), change)
 
 
 class LyingNetwork:
@@ -188,9 +202,20 @@ class LyingNetwork:
                 message = replace(message, values=other_values(message.values))
             case Opening() if "opens another leaf" in lies and message.shares:
                 message = replace(message, shares=(other_values(message.shares[0]),))
+            case Opening() if "opens a leaf of another root" in lies:
+                message = self._under_another_root(post.sender, message)
             case Opening() if "opens nothing" in lies:
                 return ()
         return (replace(post, message=message),)
+
+    def _under_another_root(self, liar, opening):
+        """The leaf is in order, but stands in a tree that the liar itself has signed."""
+        held = Held(opening.shares, opening.masks)
+        every = dict.fromkeys(self._params.roster, held)
+        bound = commit(
+            self._params, opening.dealer, every, os.urandom, lambda text: signed_by(liar, text)
+        )
+        return replace(opening, commitment=bound[liar])
 
     @property
     def _params(self):

@@ -17,7 +17,7 @@ from secfpp.transport.loopback import Order, in_order
 
 from .liars import LIES, require_only_liars_are_named, with_liars
 
-ROUNDS = 200
+ROUNDS = 120
 
 
 @st.composite
@@ -94,6 +94,20 @@ def test_each_lie_about_dealing_is_named_by_its_rule(federation, equals_plain, l
         assert ("party-1" in dealers) == (blame.dealer != "party-1")
     assert found <= rules
     assert found & rules
+
+
+@pytest.mark.parametrize(
+    "evasion", ["opens another leaf", "opens a leaf of another root", "opens nothing"]
+)
+def test_who_does_not_open_the_leaf_in_dispute_is_lost_and_nobody_is_named(
+    federation, equals_plain, evasion
+):
+    setup = federation(parties=10, dim=64, colluders=2, adversaries=1)
+    network = with_liars(setup, {"party-1": {"false check value", evasion}}, random.Random(0))
+    assert not network.coordinator.blames
+    assert set(network.coordinator.lost) == {"party-1"}
+    assert "leaf" in network.coordinator.lost["party-1"]
+    equals_plain(setup, network)
 
 
 def test_wrong_answers_and_wrong_sums_are_corrected_and_their_senders_found(
