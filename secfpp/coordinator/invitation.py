@@ -15,12 +15,14 @@ Geometry = dict[str, str]
 class Answers:
     """What the invited parties (in roster order) have answered so far.
 
-    `accepted` has the geometry that each wants to learn with, `refused` the reason.
+    `accepted` has the geometry that each wants to learn with, `refused` the reason, `doing` what
+    each was last heard to do, or what was found at its address.
     """
 
     invited: tuple[str, ...]
     accepted: dict[str, Geometry] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    doing: dict[str, str] = field(default_factory=dict)
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -34,7 +36,8 @@ class Answers:
 
     def check_enough(self, allowed: int) -> None:
         """At most `allowed` may be missing or refuse: PeersMissing names them and their reasons."""
-        gone = [f"{name} did not answer" for name in self.silent]
+        known = {name: self.doing.get(name, "not heard of") for name in self.silent}
+        gone = [f"{name} did not answer in time ({what})" for name, what in known.items()]
         gone += [f"{name} refused: {why}" for name, why in self.refused.items()]
         if len(gone) > allowed:
             raise PeersMissing(
@@ -59,6 +62,8 @@ class Answers:
 
 
 def waiting_for(names: Iterable[str], doing: Mapping[str, str]) -> str:
-    """Whom the run waits for, and what each was last heard to do."""
-    said = [f"{name} ({doing.get(name, 'not heard of')})" for name in names]
-    return f"waiting for {', '.join(said)}"
+    """Whom the run waits for, and what they were last heard to do; those alike stand together."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(doing.get(name, "not heard of"), []).append(name)
+    return "waiting for " + "; ".join(f"{', '.join(who)} ({what})" for what, who in alike.items())

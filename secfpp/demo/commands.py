@@ -36,7 +36,7 @@ def demo(
         cast = scenario(training, parties=parties, rounds=rounds, seed=seed, home=home)
 
         def told(event: Event) -> None:
-            if event.event not in ("report", "phase"):
+            if not event.minor:
                 say(f"{time.monotonic() - started:6.1f} s  {event.sentence()}")
 
         data = run_demo(cast, home, told)
