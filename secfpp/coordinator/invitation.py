@@ -48,17 +48,26 @@ class Answers:
 
     def common_dim(self) -> int:
         """The prompts' dimension; ConfigError names who differs from most others, and in what."""
-        fields = dict.fromkeys(key for geometry in self.accepted.values() for key in geometry)
+        fields = sorted({key for geometry in self.accepted.values() for key in geometry})
+        odd: dict[str, list[str]] = {name: [] for name in self.roster}
         for key in fields:
-            values = {name: self.accepted[name].get(key, "(none)") for name in self.roster}
-            usual, count = Counter(values.values()).most_common(1)[0]
-            if count < len(values):
-                odd = [f"{name} has {value}" for name, value in values.items() if value != usual]
-                raise ConfigError(
-                    f"the parties' {key} differ: most have {usual}, {'; '.join(odd)}",
-                    fix=f"give all parties the same {key}",
-                )
+            values = {name: self.accepted[name].get(key, "none") for name in self.roster}
+            (usual, _), *_ = Counter(values.values()).most_common(1)
+            for name, value in values.items():
+                if value != usual:
+                    odd[name].append(f"{key} ({_short(value)}, most have {_short(usual)})")
+        differing = [f"{name} differs in {', '.join(what)}" for name, what in odd.items() if what]
+        if differing:
+            raise ConfigError(
+                f"not all parties would learn with the same model: {'; '.join(differing)}",
+                fix="give all of them the same weights (clip.weights) and the same version",
+            )
         return int(self.accepted[self.roster[0]]["dim"])
+
+
+def _short(value: str) -> str:
+    """A value for people: of a digest or a description the beginning says enough."""
+    return value if len(value) <= 24 else f"{value[:12]}…"
 
 
 def waiting_for(names: Iterable[str], doing: Mapping[str, str]) -> str:
