@@ -13,8 +13,18 @@ from functools import lru_cache
 import numpy as np
 
 from secfpp.algebra.field import FieldArray, P, from_integers, stack
+from secfpp.algebra.interpolation import interpolation
 from secfpp.algebra.reed_solomon import wrong_positions
 from secfpp.errors import ConfigError, Misuse, RoundFailed
+
+
+def placed(pinned: Mapping[int, FieldArray], others: Sequence[int], rows: FieldArray) -> FieldArray:
+    """All parties' values (n, width): the `pinned` ones, and `rows` for the `others` in order."""
+    values = np.empty((len(pinned) + len(others), rows.shape[1]), dtype=np.uint64)
+    values[list(others)] = rows.values
+    for j, row in pinned.items():
+        values[j] = row.values
+    return FieldArray.proven(values)
 
 
 def maximal_chunks(
@@ -137,7 +147,10 @@ class LagrangeCode:
             raise Misuse(f"each pinned share must be {width} residues of a party of the code")
         known = stack([*(chunks[k] for k in range(self.chunks)), *pinned.values()])
         sources = self.betas[: self.chunks] + tuple(self.alphas[j] for j in pinned)
-        return _matrix(sources, self.alphas) @ known
+        others = tuple(j for j in range(self.parties) if j not in pinned)
+        return placed(
+            pinned, others, _matrix(sources, tuple(self.alphas[j] for j in others)) @ known
+        )
 
     def decode(self, degree: int, parties: Sequence[int], values: FieldArray) -> FieldArray:
         """The chunks (K, width) of a polynomial from the values (answers, width) of some parties.
@@ -207,15 +220,14 @@ class LagrangeCode:
         return not others or (_matrix(sources, others) @ values[:needed]).equal(values[needed:])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16)  # A party needs a few; at n = 1,000 each has four megabytes.
 def _matrix(sources: tuple[int, ...], targets: tuple[int, ...]) -> FieldArray:
-    return from_integers(lagrange_matrix(sources, targets))
+    return interpolation(sources, targets)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16)
 def _total(sources: tuple[int, ...], targets: tuple[int, ...]) -> FieldArray:
-    matrix = lagrange_matrix(sources, targets)
-    return from_integers([[sum(column) for column in zip(*matrix, strict=True)]])
+    return from_integers([[1] * len(targets)]) @ interpolation(sources, targets)
 
 
 def _product(factors: Iterable[int], modulus: int) -> int:

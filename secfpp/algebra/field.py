@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -49,9 +50,12 @@ class FieldArray:
         return cls.proven(kernels.residues_of(flat).reshape(values.shape))
 
     @classmethod
-    def from_bytes(cls, data: bytes, shape: tuple[int, ...]) -> FieldArray:
-        """Residues in 8 little-endian bytes each; a wrong length or a value ≥ P is Misuse."""
-        count = int(np.prod(shape, dtype=np.int64))
+    def from_bytes(cls, data: bytes | memoryview, shape: tuple[int, ...]) -> FieldArray:
+        """Residues in 8 little-endian bytes each; a wrong length or a value ≥ P is Misuse.
+
+        Where the machine counts like that, they stay where they are.
+        """
+        count = math.prod(shape)
         if len(data) != 8 * count:
             raise Misuse(f"{len(data)} bytes came, {8 * count} are needed for shape {shape}")
         return cls(np.frombuffer(data, dtype="<u8").astype(np.uint64, copy=False).reshape(shape))
@@ -66,9 +70,10 @@ class FieldArray:
         """The array's shape."""
         return self._values.shape
 
-    def to_bytes(self) -> bytes:
-        """Every residue in 8 little-endian bytes."""
-        return self._values.astype("<u8", copy=False).tobytes()
+    @property
+    def buffer(self) -> memoryview:
+        """Every residue in 8 little-endian bytes, without a copy where the machine allows it."""
+        return np.ascontiguousarray(self._values, dtype="<u8").reshape(-1).view(np.uint8).data
 
     def to_signed(self) -> NDArray[np.int64]:
         """Signed integers: a residue above (P−1)/2 stands for a negative number."""

@@ -32,6 +32,7 @@ _32: Final = np.uint64(32)
 _61: Final = np.uint64(61)
 
 BLOCK: Final = 1024  # Columns whose rows stay in the cache while every query or output row passes.
+STRANDS: Final = 32  # Of Horner's rule, a power of two: enough to fill the widest registers.
 
 
 _word: Final = numba.uint64
@@ -206,24 +207,27 @@ def squared_differences(
 
 @_compiled(_word, _given, _word)
 def evaluate(coefficients: Residues, point: np.uint64) -> np.uint64:
-    """Σ_c point^c · coefficients[c] for c = 0, 1, … by Horner's rule in eight interleaved strands.
+    """Σ_c point^c · coefficients[c] for c = 0, 1, … by Horner's rule in interleaved strands.
 
-    Strand s takes the coefficients s, s + 8, …, in powers of point^8, so that eight products are
-    under way at once.
+    Strand s takes the coefficients s, s + STRANDS, …, in powers of point^STRANDS, so that the inner
+    loop vectorises. Between its steps a strand is below 2^61 + 8, as `settle` leaves it.
     """
-    powers = np.empty(9, dtype=np.uint64)
-    powers[0] = _1
-    for s in range(8):
-        powers[s + 1] = product(powers[s], point)
-    strands = np.zeros(8, dtype=np.uint64)
-    size = coefficients.size
-    for start in range((size + 7) // 8 * 8 - 8, -1, -8):
-        for s in range(8):
-            value = coefficients[start + s] if start + s < size else _0
-            strands[s] = reduce_once(product(strands[s], powers[8]) + value)
+    step, power = point, 1
+    while power < STRANDS:
+        step, power = product(step, step), 2 * power
+    c, e = step >> _31, step & _LOW31
+    strands = np.zeros(STRANDS, dtype=np.uint64)
+    start = coefficients.size // STRANDS * STRANDS
+    strands[: coefficients.size - start] = coefficients[start:]
+    while start:
+        start -= STRANDS
+        row = coefficients[start : start + STRANDS]
+        for s in range(STRANDS):
+            a, b = strands[s] >> _31, strands[s] & _LOW31
+            strands[s] = settle(a * c, a * e + b * c, b * e, row[s])
     total = _0
-    for s in range(8):
-        total = reduce_once(total + product(strands[s], powers[s]))
+    for s in range(STRANDS - 1, -1, -1):
+        total = reduce_once(product(total, point) + strands[s])
     return total
 
 

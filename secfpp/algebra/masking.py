@@ -8,8 +8,9 @@ one more value, hence all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
-from secfpp.algebra.coding import LagrangeCode, lagrange_matrix
+from secfpp.algebra.coding import LagrangeCode, lagrange_matrix, placed
 from secfpp.algebra.field import FieldArray, P, from_integers, stack
 from secfpp.errors import Misuse
 
@@ -36,7 +37,9 @@ def deal_zero(code: LagrangeCode, queries: int, pinned: Mapping[int, FieldArray]
     values = stack(list(pinned.values()))
     if values.shape != (degree, queries):
         raise Misuse(f"the pinned mask shares must be {queries} residues each")
-    return from_integers(zero_matrix(code, tuple(pinned))) @ values
+    others = tuple(j for j in range(code.parties) if j not in pinned)
+    rows = _solved(code.parties, code.chunks, code.colluders, tuple(pinned)) @ values
+    return placed(pinned, others, rows)
 
 
 def zero_matrix(code: LagrangeCode, pinned: tuple[int, ...], modulus: int = P) -> list[list[int]]:
@@ -55,6 +58,13 @@ def zero_matrix(code: LagrangeCode, pinned: tuple[int, ...], modulus: int = P) -
         [(row[s] + row[-1] * at_anchor[s]) % modulus for s in range(len(pinned))]
         for row in lagrange_matrix(sources, code.alphas, modulus)
     ]
+
+
+@lru_cache(maxsize=16)
+def _solved(parties: int, chunks: int, colluders: int, pinned: tuple[int, ...]) -> FieldArray:
+    """The rows of `zero_matrix` for the parties whose values are not given."""
+    matrix = zero_matrix(LagrangeCode(parties, chunks, colluders), pinned)
+    return from_integers([row for j, row in enumerate(matrix) if j not in pinned])
 
 
 def _weight(code: LagrangeCode, recipients: Sequence[int]) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from secfpp.bench.algebra import AlgebraBench, measure_alone
 from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
 from secfpp.bench.train import TrainBench, measure
@@ -67,7 +68,7 @@ def distances(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     output: Output = Format.HUMAN,
 ) -> None:
-    """Secure distances, or a mean, by real daemons over mutual TLS: seconds, CPU, bytes."""
+    """Secure distances, or a mean beside plain averaging, by real daemons over mutual TLS."""
 
     def run() -> Data:
         benches = [
@@ -79,13 +80,12 @@ def distances(
         data = measure_distances(benches)
         results = data["results"]
         assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        header = ("n", "T", "A", "K", "seconds", "CPU s, all", "MB", "MB, formula", "exact")
+        header = ("work", "n", "T", "A", "K", "seconds", "CPU s, all", "MB", "MB, formula", "exact")
         rows = [
             [
+                str(one["work"]),
                 str(one["parties"]),
-                str(one["colluders"]),
-                str(one["adversaries"]),
-                str(one["chunks"]),
+                *(str(one.get(key, "–")) for key in ("colluders", "adversaries", "chunks")),
                 f"{one['seconds_median']:.3f}",
                 f"{one['cpu_seconds_all_processes']:.3f}",
                 f"{one['bytes_total'] / 1e6:.2f}",
@@ -94,7 +94,51 @@ def distances(
             ]
             for one in results
         ]
-        show_table(f"{work}, {dim} values a party", header, rows)
+        show_table(f"{dim} values a party", header, rows)
+        return data
+
+    speaking(output, run)
+
+
+@app.command()
+def algebra(
+    parties: Annotated[str, typer.Option(help="One number, or several with commas.")] = (
+        "10,20,50,100"
+    ),
+    dim: Annotated[int, typer.Option(min=1)] = 8192,
+    colluders: Annotated[int, typer.Option(help="T; 0 for ⌊n/5⌋.", min=0)] = 0,
+    repeats: Annotated[int, typer.Option(min=1)] = 15,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    output: Annotated[Format, typer.Option("--format")] = Format.HUMAN,
+) -> None:
+    """The coded arithmetic beside plain float64 numpy and the memory's bandwidth, one core."""
+
+    def run() -> Data:
+        data = measure_alone(
+            AlgebraBench(n, dim, colluders or max(1, n // 5), repeats, seed)
+            for n in _numbers(parties)
+        )
+        results = data["results"]
+        assert isinstance(results, list)  # noqa: S101 (narrowing only)
+        header = ("operation", "n", "K", "T", "ms", "element", "ns", "spread", "float64", "memory")
+        rows = [
+            [
+                str(one["op"]),
+                str(one["parties"]),
+                str(one["chunks"]),
+                str(one["colluders"]),
+                f"{one['milliseconds']:.3f}",
+                str(one["element"]),
+                f"{one['ns_per_element']:.2f}",
+                f"{one['ns_per_element_least']:.2f}–{one['ns_per_element_most']:.2f}",
+                f"{one['ns_per_element_plain_float64']:.2f}",
+                f"{one['ns_per_element_memory_bound']:.3f}",
+                f"{one['ratio_to_plain_float64']:.1f}",
+                str(one["exact"]),
+            ]
+            for one in results
+        ]
+        show_table(f"ns of CPU per element, {dim} values", (*header, "ratio", "exact"), rows)
         return data
 
     speaking(output, run)

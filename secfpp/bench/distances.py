@@ -21,13 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from secfpp.bench.closed_form import Sizes, bytes_of_sums, bytes_to_open_distances
+from secfpp.bench.fedavg import plain_averaging
 from secfpp.bench.machine import provenance
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
 from secfpp.demo.verify import verify
-from secfpp.operator.client import Operator
-from secfpp.pki.store import Identity
 from secfpp.settings.files import ClusteringJob, JobSettings, ProtocolJob, TrainingJob
-from secfpp.transport.operator_api import OperatorClient
 
 
 class Work(StrEnum):
@@ -65,8 +63,16 @@ class DistancesBench:
 
 
 def measure(benches: Sequence[DistancesBench]) -> dict[str, object]:
-    """One federation each, of `repeats` + 1 rounds: {…provenance, "results": [one a bench]}."""
-    return {**provenance(benches[0].seed), "results": [_measured(bench) for bench in benches]}
+    """One federation each, of `repeats` + 1 rounds: {…provenance, "results": [one a bench]}.
+
+    A mean has plain federated averaging beside it, as another result.
+    """
+    results = []
+    for bench in benches:
+        results.append(_measured(bench))
+        if bench.work is Work.MEAN:
+            results.append(plain_averaging(bench.parties, bench.dim, bench.repeats, bench.seed))
+    return {**provenance(benches[0].seed), "results": results}
 
 
 def _measured(bench: DistancesBench) -> Row:
@@ -74,7 +80,7 @@ def _measured(bench: DistancesBench) -> Row:
         federation = Federation(Path(home) / "run", _planted(bench, Path(home)), Waits(120, 60))
         try:
             federation.start()
-            run = asyncio.run(_finished(federation, _job(bench)))
+            run = asyncio.run(federation.conduct(_job(bench), lambda _: None))
             federation.wait(60)
         finally:
             federation.stop()
@@ -115,18 +121,6 @@ def _planted(bench: DistancesBench, home: Path) -> dict[str, dict[str, dict[str,
             "vectors": {"path": str(path)},
         }
     return sections
-
-
-async def _finished(federation: Federation, job: JobSettings) -> str:
-    identity = Identity.load(federation.operator_tls)
-    operator = Operator(OperatorClient(identity, federation.operator_address, COORDINATOR))
-    try:
-        run = await operator.submit(job)
-        async for _ in operator.follow(run):
-            pass
-        return run
-    finally:
-        await operator.close()
 
 
 def _result(bench: DistancesBench, federation: Federation, run: str) -> Row:

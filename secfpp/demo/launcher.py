@@ -11,14 +11,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from secfpp.errors import PeersMissing
+from secfpp.journal.events import Event
 from secfpp.journal.files import private_directory
+from secfpp.operator.client import Operator
 from secfpp.pki.names import Role
-from secfpp.pki.store import throwaway_federation
+from secfpp.pki.store import Identity, throwaway_federation
+from secfpp.settings.files import JobSettings
+from secfpp.transport.operator_api import OperatorClient
 
 COORDINATOR = "coordinator"
 OPERATOR = "operator"
@@ -31,6 +35,8 @@ round_deadline = {round_deadline}
 """
 
 Toml = Mapping[str, Mapping[str, object]]
+
+Told = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,23 @@ class Federation:
                 stderr=log,
                 env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
             )
+
+    async def conduct(self, job: JobSettings, told: Told) -> str:
+        """Submit a job as its operator and follow it to its end; returns the run's name.
+
+        The coordinator may need as long to come up as parties have to connect. RoundFailed where
+        the run ended early.
+        """
+        identity = Identity.load(self.operator_tls)
+        client = OperatorClient(identity, self.operator_address, COORDINATOR)
+        operator = Operator(client, patience=self.waits.connect_wait)
+        try:
+            run = await operator.submit(job)
+            async for event in operator.follow(run):
+                told(event)
+            return run
+        finally:
+            await operator.close()
 
     def wait(self, timeout: float) -> dict[str, int]:
         """The exit codes, once every process has ended; PeersMissing names who has not."""

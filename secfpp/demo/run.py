@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from secfpp.cluster.plain import adjusted_rand_index
-from secfpp.demo.launcher import COORDINATOR, Federation
+from secfpp.demo.launcher import COORDINATOR, Federation, Told
 from secfpp.demo.scenario import Scenario
 from secfpp.demo.verify import verify
-from secfpp.journal.events import Event
 from secfpp.journal.files import read_json
-from secfpp.operator.client import Operator
-from secfpp.pki.store import Identity
-from secfpp.transport.operator_api import OperatorClient
-
-Told = Callable[[Event], None]
 
 
 def run_demo(scenario: Scenario, home: Path, told: Told) -> dict[str, object]:
@@ -26,23 +19,11 @@ def run_demo(scenario: Scenario, home: Path, told: Told) -> dict[str, object]:
     federation = Federation(home, scenario.sections)
     try:
         federation.start()
-        run = asyncio.run(_follow(federation, scenario, told))
+        run = asyncio.run(federation.conduct(scenario.job, told))
         federation.wait(60)
     finally:
         federation.stop()
     return collect(federation, scenario, run)
-
-
-async def _follow(federation: Federation, scenario: Scenario, told: Told) -> str:
-    identity = Identity.load(federation.operator_tls)
-    operator = Operator(OperatorClient(identity, federation.operator_address, COORDINATOR))
-    try:
-        run = await operator.submit(scenario.job)
-        async for event in operator.follow(run):
-            told(event)
-        return run
-    finally:
-        await operator.close()
 
 
 def collect(federation: Federation, scenario: Scenario, run: str) -> dict[str, object]:

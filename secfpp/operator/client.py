@@ -14,10 +14,11 @@ CALL_SECONDS = 30.0
 
 
 class Operator:
-    """The verbs over one connection to a coordinator."""
+    """The verbs over one connection to a coordinator; each call may take `patience` seconds."""
 
-    def __init__(self, client: OperatorClient) -> None:
+    def __init__(self, client: OperatorClient, *, patience: float = CALL_SECONDS) -> None:
         self._client = client
+        self._patience = patience
 
     async def submit(self, job: JobSettings) -> str:
         """Queue a run; returns its name."""
@@ -49,7 +50,7 @@ class Operator:
 
     async def _ask(self, **request: str) -> dict[str, object]:
         answer = json.loads(
-            await self._client.call(json.dumps(request).encode(), timeout=CALL_SECONDS)
+            await self._client.call(json.dumps(request).encode(), timeout=self._patience)
         )
         if "error" in answer:
             raise heard(answer["error"], otherwise=RequestRefused)

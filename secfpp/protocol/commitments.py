@@ -87,7 +87,8 @@ def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) 
     digest = hashlib.sha256(b"\x00" + params.digest + salt)
     digest.update(f"{len(held.shares)} {held.masks is not None} {dealer} {recipient}\n".encode())
     for vector in (*held.shares, *([] if held.masks is None else [held.masks])):
-        digest.update(len(vector).to_bytes(8, "big") + vector.to_bytes())
+        digest.update(len(vector).to_bytes(8, "big"))
+        digest.update(vector.buffer)
     return digest.digest()
 
 

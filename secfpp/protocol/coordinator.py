@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from secfpp.cluster.queries import Assignment, Clusterer, Task
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
-from secfpp.protocol.checking import Blame, is_well_formed, opens
+from secfpp.protocol.checking import Blame, is_well_formed, judge
 from secfpp.protocol.circumstances import Credentials
 from secfpp.protocol.commitments import is_signed
 from secfpp.protocol.coordinator_states import (
@@ -114,7 +114,7 @@ class CoordinatorRound:
 
     def lose(self, party: str, reason: str) -> Outbox:
         """Go on without `party`, as long as no more than S are lost (§9)."""
-        if self.result is not None or party not in self.params.roster or party in self._lost:
+        if self.result is not None or party not in self.params.places or party in self._lost:
             return []
         self._lost[party] = reason
         if len(self._lost) > self.params.stragglers:
@@ -157,7 +157,7 @@ class CoordinatorRound:
                 present: Mapping[str, object] = come
             case Settling():
                 disputed = {recipient for _, recipient in self._settlement.disputed}
-                return tuple(p for p in self.params.roster if p in disputed)
+                present = dict.fromkeys(set(self.params.roster) - disputed)
             case _:
                 return ()
         return tuple(p for p in self.params.roster if p not in present and p not in self._lost)
@@ -198,7 +198,7 @@ class CoordinatorRound:
     # --- The state diagram.
 
     def _step(self, sender: str, message: RoundMessage) -> Outbox:
-        if sender not in self.params.roster:
+        if sender not in self.params.places:
             raise PeerViolation(sender, "is not on the roster of this attempt")
         if message.key != self.params.key:
             raise PeerViolation(sender, f"{type(message).__name__} belongs to another attempt")
@@ -228,8 +228,9 @@ class CoordinatorRound:
         text = ready_text(self.params, ready.received)
         if not self.credentials.verify(sender, text, ready.signature):
             raise PeerViolation(sender, "the signature of its Ready is not of its certificate")
-        dealers = tuple(item.dealer for item in ready.received)
-        if dealers != tuple(party for party in self.params.roster if party in set(dealers)):
+        dealers = [item.dealer for item in ready.received]
+        named = set(dealers)
+        if dealers != [party for party in self.params.roster if party in named]:
             raise PeerViolation(sender, "its Ready names parties that are not on the roster")
         if not all(self._is_acceptable(item) for item in ready.received):
             raise PeerViolation(sender, "its Ready holds a root that its dealer did not sign")
@@ -282,14 +283,17 @@ class CoordinatorRound:
         return self._signed[signed]
 
     def _begin(self, readies: Mapping[str, Ready]) -> Outbox:
-        """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer."""
+        """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer.
+
+        What the lost have said does not count: at most S parties lack something or are lost.
+        """
+        readies = {party: readies[party] for party in readies if party not in self._lost}
+        view = None
         try:
-            view, self._settlement = examine(self.params, readies, self._settlement)
+            while view is None:
+                view, self._settlement = examine(self.params, readies, self._settlement)
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
-        for _, recipient in self._settlement.disputed:
-            if recipient in self._lost:
-                self._settlement = self._settlement.without(recipient)
         if self._settlement.disputed:
             self._state = Settling(readies)
             words = tuple(
@@ -307,19 +311,18 @@ class CoordinatorRound:
         return self._advance(Asking(view, self.clusterer(task), {}, ()), None)
 
     def _on_opening(self, state: Settling, sender: str, opening: Opening) -> Outbox:
-        """Name whom the opened leaf shows to be wrong; a leaf that is none opens nothing."""
+        """Name whom the opened leaf shows to be wrong; what is not that leaf shows nothing."""
         if (opening.dealer, sender) not in self._settlement.disputed:
             raise PeerViolation(sender, "opened a leaf that nobody disputed")
-        if not opens(self.params, opening.dealer, sender, opening):
+        blame = judge(self.params, opening.dealer, state.readies, (sender, opening))
+        if blame is None:
             return self.lose(sender, "opened something else than the leaf in dispute")
-        self._settlement = self._settlement.answered(self.params, state.readies, sender, opening)
+        self._settlement = self._settlement.answered((opening.dealer, sender), blame)
         return self._settled(state)
 
     def _settled(self, state: Settling) -> Outbox:
         """Go on as soon as no conflict waits for the leaf of a party that is still here."""
-        for party in self._lost:
-            self._settlement = self._settlement.without(party)
-        return [] if self._settlement.disputed else self._begin(state.readies)
+        return [] if self.awaiting else self._begin(state.readies)
 
     def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
         current = len(state.view.batches) - 1

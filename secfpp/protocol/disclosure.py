@@ -101,7 +101,8 @@ def check_agreement(params: RoundParams, view: View) -> None:
         ("dealers", view.dealers, roster),
         ("mask_dealers", view.mask_dealers, params.mask_dealers),
     ):
-        if chosen != tuple(party for party in among if party in set(chosen)):
+        members = set(chosen)
+        if chosen != tuple(party for party in among if party in members):
             raise PolicyRefusal(name, "are not parties of the round in roster order, once each")
     if len(view.mask_dealers) < params.colluders + 1:
         raise PolicyRefusal(
@@ -187,9 +188,10 @@ def check_labels(view: View, labels: tuple[tuple[str, int], ...]) -> None:
 def clusters_of(labels: tuple[tuple[str, int], ...]) -> tuple[tuple[str, ...], ...]:
     """The clusters by label, each in roster order."""
     count = max((label for _, label in labels), default=-1) + 1
-    return tuple(
-        tuple(party for party, label in labels if label == cluster) for cluster in range(count)
-    )
+    clusters: list[list[str]] = [[] for _ in range(count)]
+    for party, label in labels:
+        clusters[label].append(party)
+    return tuple(map(tuple, clusters))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from secfpp.protocol.messages import EchoStage
 from secfpp.protocol.params import RoundParams
 
@@ -13,32 +15,30 @@ class Echoes:
 
     def __init__(self) -> None:
         self._own: dict[Position, bytes] = {}
-        self._others: dict[Position, dict[str, bytes]] = {}
+        self._heard: dict[Position, set[str]] = {}
+        self._count: Counter[tuple[Position, bytes]] = Counter()
 
     def vouch(self, stage: EchoStage, batch: int, digest: bytes) -> None:
         """Record this party's own view."""
         self._own[stage, batch] = digest
 
     def add(self, sender: str, stage: EchoStage, batch: int, digest: bytes) -> None:
-        """Record another party's view; it may come before one's own."""
-        self._others.setdefault((stage, batch), {})[sender] = digest
+        """Record another party's view, its first word only; it may come before one's own."""
+        heard = self._heard.setdefault((stage, batch), set())
+        if sender not in heard:
+            heard.add(sender)
+            self._count[(stage, batch), digest] += 1
 
     def agreed(self, stage: EchoStage, batch: int) -> int:
         """How many parties saw what this one saw, itself included; 0 while it has seen nothing."""
         own = self._own.get((stage, batch))
-        if own is None:
-            return 0
-        return 1 + sum(digest == own for digest in self._at(stage, batch))
+        return 0 if own is None else 1 + self._count[(stage, batch), own]
 
     def different(self, stage: EchoStage, batch: int) -> int:
         """How many parties saw something else; 0 while this one has seen nothing."""
         own = self._own.get((stage, batch))
-        if own is None:
-            return 0
-        return sum(digest != own for digest in self._at(stage, batch))
-
-    def _at(self, stage: EchoStage, batch: int) -> tuple[bytes, ...]:
-        return tuple(self._others.get((stage, batch), {}).values())
+        heard = self._heard.get((stage, batch), ())
+        return 0 if own is None else len(heard) - self._count[(stage, batch), own]
 
 
 def echo_text(params: RoundParams, stage: EchoStage, batch: int, digest: bytes) -> bytes:

@@ -125,7 +125,7 @@ def _honest(
     """The values (count,) of the parties on the word, in roster order, and who is off it.
 
     One uniform linear combination of all columns, drawn after the last value has come, is decoded
-    for its errors; a liar whose errors cancel in it has won against odds of P to 1.
+    for its errors. A liar whose errors cancel in it, which has odds of 1 to P, ends the round.
     """
     parties = sorted(values, key=params.index)
     ordered = {party: values[party] for party in parties}
@@ -147,11 +147,12 @@ def sum_shares(
     rows = {party: row for row, party in enumerate(dealers)}
     width = params.prompt_code.width(params.prompt_sharing.dim)
     for label, cluster in enumerate(clusters_of(assign.labels)):
-        if len(cluster) < params.minimum_cluster or helper not in params.helpers(label):
+        if len(cluster) < params.minimum_cluster or not params.helps(helper, label):
             continue
         total = sum_of([pooled.shares[-1][rows[party]][:width] for party in cluster])
+        share = SumShare(params.key, label, total)
         for member in cluster:
-            yield member, SumShare(params.key, label, total)
+            yield member, share
 
 
 def open_mean(

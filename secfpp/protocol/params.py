@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import cached_property
@@ -137,7 +138,7 @@ class RoundParams:
         """Whether one batch is all, answered without waiting for anyone's echo (§6, one shot)."""
         return self.query_kind is QueryKind.PAIRWISE and not self.strict_queries
 
-    @property
+    @cached_property
     def share_widths(self) -> tuple[int, ...]:
         """The length of a dealt share of each sharing: ⌈d / K⌉, and the blinds if checked."""
         pairs = zip(self.codes, self.sharings, strict=True)
@@ -172,14 +173,18 @@ class RoundParams:
         """The first T+1+S+A parties of the roster deal masks (§5)."""
         return self.roster[: self.colluders + 1 + self.stragglers + self.adversaries]
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Each party's place on the roster, 0…n−1; its point is α of that place."""
+        return {party: place for place, party in enumerate(self.roster)}
+
     def index(self, party: str) -> int:
-        """The party's place on the roster, 0…n−1; its point is α of that place."""
-        return self.roster.index(party)
+        """The place of a party of the roster."""
+        return self.places[party]
 
     def after(self, party: str, count: int) -> tuple[str, ...]:
         """The `count` parties after `party` in cyclic roster order."""
-        start = self.index(party) + 1
-        return tuple(self.roster[(start + step) % self.parties] for step in range(count))
+        return self._cyclic(self.index(party) + 1, count)
 
     def share_seeded(self, dealer: str) -> tuple[str, ...]:
         """The T parties that get a seed in place of each share of `dealer` (§4)."""
@@ -192,14 +197,22 @@ class RoundParams:
     def helpers(self, cluster: int) -> tuple[str, ...]:
         """The K+T+S+2A parties that send `cluster` its sums, rotating by round and cluster (§7)."""
         count = min(self.parties, self.sums_needed + self.stragglers)
-        start = (self.key.round + cluster) % self.parties
-        return tuple(self.roster[(start + step) % self.parties] for step in range(count))
+        return self._cyclic(self.key.round + cluster, count)
+
+    def helps(self, party: str, cluster: int) -> bool:
+        """Whether `party` is one of the `helpers` of `cluster`."""
+        gap = (self.index(party) - self.key.round - cluster) % self.parties
+        return gap < self.sums_needed + self.stragglers
 
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of every parameter in one canonical text."""
         text = json.dumps(asdict(self), sort_keys=True, default=lambda value: value.value)
         return hashlib.sha256(text.encode()).digest()
+
+    def _cyclic(self, start: int, count: int) -> tuple[str, ...]:
+        """So many parties from a place of the roster on; after the last comes the first."""
+        return tuple(self.roster[(start + step) % self.parties] for step in range(count))
 
     def _chunks(self, dim: int) -> int:
         return maximal_chunks(

@@ -136,8 +136,8 @@ class PartyRound:
             case Assigned(params=params, assign=assign):
                 count = self._echoes.agreed(EchoStage.ASSIGNMENT, assign.batches)
                 return f"waiting for echoes: {count} of {params.echo_quorum} needed agree"
-            case Summing(params=params, sums=sums, assign=assign):
-                helpers = params.helpers(dict(assign.labels).get(self.me, 0))
+            case Summing(params=params, sums=sums, label=label):
+                helpers = params.helpers(0 if label is None else label)
                 missing = [party for party in helpers if party not in sums]
                 return (
                     f"waiting for sums: {len(sums)} came, {params.sums_needed} are needed, "
@@ -225,7 +225,7 @@ class PartyRound:
                 )
 
     def _require_member(self, params: RoundParams, sender: str, message: RoundMessage) -> None:
-        if sender != params.coordinator and sender not in params.roster:
+        if sender != params.coordinator and sender not in params.places:
             raise PeerViolation(sender, "is not on the roster of this attempt")
         if message.key != params.key:
             raise PeerViolation(sender, f"{type(message).__name__} belongs to another attempt")
@@ -256,8 +256,9 @@ class PartyRound:
     def _gather(self, state: Sharing) -> Outbox:
         """Say what has come as soon as nobody more is waited for."""
         self._state = state
-        waited = set(state.params.roster) - state.held.keys() - state.excused
-        return [] if waited else self._say_ready(state)
+        params, held = state.params, state.held
+        excused = sum(party in params.places and party not in held for party in state.excused)
+        return self._say_ready(state) if len(held) + excused == params.parties else []
 
     def _say_ready(self, state: Sharing) -> Outbox:
         params = state.params
@@ -344,12 +345,13 @@ class PartyRound:
                 own[self.me] = share
             else:
                 outbox.append(Envelope(member, share))
-        return outbox + self._conclude(Summing(params, assign, own))
+        label = dict(assign.labels).get(self.me)
+        cluster = () if label is None else clusters_of(assign.labels)[label]
+        return outbox + self._conclude(Summing(params, assign.labels, label, cluster, own))
 
     def _on_sum(self, state: Summing, sender: str, share: SumShare) -> Outbox:
         params = state.params
-        label = dict(state.assign.labels).get(self.me)
-        if share.cluster != label or sender not in params.helpers(share.cluster):
+        if share.cluster != state.label or not params.helps(sender, share.cluster):
             raise PeerViolation(sender, "sent a sum of a cluster that is not ours, or is no helper")
         if share.values.shape != (params.prompt_code.width(params.prompt_sharing.dim),):
             raise PeerViolation(sender, "sent a sum share of a wrong width")
@@ -358,9 +360,7 @@ class PartyRound:
     def _conclude(self, state: Summing) -> Outbox:
         """Open the cluster's mean when enough sums have come, or finish where there is none."""
         self._state = state
-        params, labels = state.params, state.assign.labels
-        label = dict(labels).get(self.me)
-        cluster = () if label is None else clusters_of(labels)[label]
+        params, cluster = state.params, state.cluster
         mean: Mean | None = None
         if len(cluster) >= params.minimum_cluster:
             if len(state.sums) < params.sums_needed:
@@ -368,7 +368,7 @@ class PartyRound:
             mean, liars = open_mean(params, state.sums, len(cluster), self._randomness)
             reason = "its share of the cluster's sum was wrong; it was left out"
             self._violations += [PeerViolation(liar, reason) for liar in liars]
-        self._state = Finished(params, labels, cluster, mean)
+        self._state = Finished(params, state.labels, cluster, mean)
         return [Envelope(params.coordinator, Done(params.key, mean is not None))]
 
     # --- Echoes.

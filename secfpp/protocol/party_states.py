@@ -71,10 +71,15 @@ class Assigned:
 
 @dataclass(frozen=True, repr=False)
 class Summing:
-    """The party's own sum shares are out; those for its own cluster come in."""
+    """The party's own sum shares are out; those for its own cluster come in.
+
+    `label` and `cluster` are the party's own: None and empty if it sat out.
+    """
 
     params: RoundParams
-    assign: Assign
+    labels: tuple[tuple[str, int], ...]
+    label: int | None
+    cluster: tuple[str, ...]
     sums: Mapping[str, SumShare]
 
 

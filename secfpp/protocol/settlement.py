@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from secfpp.protocol.agreement import agree
 from secfpp.protocol.checking import Blame, judge, lines_about, off_the_word
 from secfpp.protocol.disclosure import View
-from secfpp.protocol.messages import Opening, Ready
+from secfpp.protocol.messages import Ready
 from secfpp.protocol.params import RoundParams
 
 Conflict = tuple[str, str]
@@ -26,45 +26,33 @@ class Settlement:
     settled: frozenset[Conflict] = frozenset()
     disputed: frozenset[Conflict] = field(default_factory=frozenset)
 
-    def without(self, recipient: str) -> Settlement:
-        """After a recipient is lost: it opens nothing any more, and nobody is named for it."""
-        over = frozenset(conflict for conflict in self.disputed if conflict[1] == recipient)
-        return replace(self, settled=self.settled | over, disputed=self.disputed - over)
-
-    def answered(
-        self, params: RoundParams, readies: Mapping[str, Ready], recipient: str, opening: Opening
-    ) -> Settlement:
-        """After a recipient has opened its leaf."""
-        conflict = (opening.dealer, recipient)
-        blame = judge(params, opening.dealer, readies, (recipient, opening))
+    def answered(self, conflict: Conflict, blame: Blame) -> Settlement:
+        """After the recipient has opened its leaf, which shows who is to be named."""
         return Settlement(
-            self.blames if blame is None else (*self.blames, blame),
-            self.settled | {conflict},
-            self.disputed - {conflict},
+            (*self.blames, blame), self.settled | {conflict}, self.disputed - {conflict}
         )
 
 
 def examine(
     params: RoundParams, readies: Mapping[str, Ready], settlement: Settlement
-) -> tuple[View, Settlement]:
+) -> tuple[View | None, Settlement]:
     """The view that the readies allow, and the settlement with every open conflict about it.
 
-    Where nothing is disputed the view stands. Too few parties, dealers or mask dealers raise
-    RoundFailed.
+    Where nothing is disputed the view stands. None where dealers have just been named: then it is
+    to be agreed on anew, without them. Too few parties, dealers or mask dealers raise RoundFailed.
     """
-    while True:
-        named = {blame.blamed for blame in settlement.blames if blame.blamed == blame.dealer}
-        view = agree(params, readies, named)
-        if not params.checked:
-            return view, settlement
-        used = [p for p in params.roster if p in view.dealers or p in view.mask_dealers]
-        blames = [judge(params, dealer, readies, None) for dealer in used]
-        found = tuple(blame for blame in blames if blame is not None)
-        if not found:
-            off = frozenset(
-                (dealer, recipient)
-                for dealer in used
-                for recipient in off_the_word(params, lines_about(dealer, readies)) or ()
-            )
-            return view, replace(settlement, disputed=off - settlement.settled)
-        settlement = replace(settlement, blames=settlement.blames + found)
+    named = {blame.blamed for blame in settlement.blames if blame.blamed == blame.dealer}
+    view = agree(params, readies, named)
+    if not params.checked:
+        return view, settlement
+    used = [p for p in params.roster if p in view.dealers or p in view.mask_dealers]
+    blames = [judge(params, dealer, readies, None) for dealer in used]
+    found = tuple(blame for blame in blames if blame is not None)
+    if found:
+        return None, replace(settlement, blames=settlement.blames + found)
+    off = frozenset(
+        (dealer, recipient)
+        for dealer in used
+        for recipient in off_the_word(params, lines_about(dealer, readies)) or ()
+    )
+    return view, replace(settlement, disputed=off - settlement.settled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 
 from secfpp.algebra.field import FieldArray
 from secfpp.algebra.randomness import Seed
@@ -16,29 +17,31 @@ from secfpp.protocol.messages import (
     CloseDealing,
     Dispute,
     Echo,
+    EchoStage,
     Opening,
     RoundMessage,
     SumShare,
 )
+from secfpp.protocol.params import AttemptKey
 
-Slot = tuple[str, ...]
+Slot = tuple[type[RoundMessage] | AttemptKey | EchoStage | str | int, ...]
 
 
 def slot(message: RoundMessage) -> Slot:
     """The place of a message in its attempt: a sender may fill each slot with one content only."""
     match message:
-        case Ask(batch=batch) | Answers(batch=batch):
-            return (type(message).__name__, str(message.key), str(batch))
         case Echo(stage=stage, batch=batch):
-            return ("Echo", str(message.key), stage.value, str(batch))
-        case CloseDealing(missing=missing):
-            return ("CloseDealing", str(message.key), *missing)
-        case Dispute(dealer=dealer) | Opening(dealer=dealer):
-            return (type(message).__name__, str(message.key), dealer)
+            return (Echo, message.key, stage, batch)
         case SumShare(cluster=cluster):
-            return ("SumShare", str(message.key), str(cluster))
+            return (SumShare, message.key, cluster)
+        case Ask(batch=batch) | Answers(batch=batch):
+            return (type(message), message.key, batch)
+        case CloseDealing(missing=missing):
+            return (CloseDealing, message.key, *missing)
+        case Dispute(dealer=dealer) | Opening(dealer=dealer):
+            return (type(message), message.key, dealer)
         case _:
-            return (type(message).__name__, str(message.key))
+            return (type(message), message.key)
 
 
 def fingerprint(message: RoundMessage) -> bytes:
@@ -52,13 +55,12 @@ class Transcript:
     """The fingerprints of every message received in one attempt; it keeps no content."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, Slot], bytes] = {}
+        self._seen: dict[Slot, dict[str, bytes]] = {}
 
     def is_new(self, sender: str, message: RoundMessage) -> bool:
         """Record a message; False for a repeat, PeerViolation for a second, different one."""
-        place = (sender, slot(message))
         mark = fingerprint(message)
-        known = self._seen.setdefault(place, mark)
+        known = self._seen.setdefault(slot(message), {}).setdefault(sender, mark)
         if known is mark:
             return True
         if known == mark:
@@ -72,29 +74,37 @@ class Transcript:
 def _absorb(parts: list[bytes], value: object) -> None:
     """Add one value, with its type and length, so that no two values run into each other."""
     match value:
-        case FieldArray():
-            _frame(parts, b"F" + repr(value.shape).encode(), value.to_bytes())
-        case Query():  # There may be thousands; names hold no control characters.
-            _frame(parts, b"Q", "\x1f".join((value.subject, *value.members)).encode())
-        case Seed():
-            _frame(parts, b"S", value.reveal())
-        case Enum():
-            _frame(parts, b"E", str(value.value).encode())
+        case None | bool() | int() | float() | str():
+            parts.append(_framed(type(value).__name__.encode(), str(value).encode()))
+        case bytes():
+            parts.append(_framed(b"B", value))
         case tuple():
-            _frame(parts, b"T", str(len(value)).encode())
+            parts.append(_framed(b"T", b"%d" % len(value)))
             for item in value:
                 _absorb(parts, item)
-        case bytes():
-            _frame(parts, b"B", value)
-        case None | bool() | int() | float() | str():
-            _frame(parts, type(value).__name__.encode(), str(value).encode())
-        case _ if is_dataclass(value):
-            _frame(parts, b"D", type(value).__name__.encode())
-            for field in fields(value):
-                _absorb(parts, getattr(value, field.name))
+        case Query():  # There may be thousands; names hold no control characters.
+            parts.append(_framed(b"Q", "\x1f".join((value.subject, *value.members)).encode()))
+        case FieldArray():
+            content = hashlib.sha256(value.buffer).digest()
+            parts.append(_framed(b"F" + repr(value.shape).encode(), content))
+        case Seed():
+            parts.append(_framed(b"S", value.reveal()))
+        case Enum():
+            parts.append(_framed(b"E", str(value.value).encode()))
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            kind, names = _outline(type(value))
+            parts.append(kind)
+            for name in names:
+                _absorb(parts, getattr(value, name))
         case _:
             raise Misuse(f"a message cannot hold a {type(value).__name__}")
 
 
-def _frame(parts: list[bytes], kind: bytes, content: bytes) -> None:
-    parts += (len(kind).to_bytes(4, "big"), kind, len(content).to_bytes(8, "big"), content)
+@cache
+def _outline(kind: type) -> tuple[bytes, tuple[str, ...]]:
+    """A dataclass by its name, framed, and the names of its fields."""
+    return _framed(b"D", kind.__name__.encode()), tuple(field.name for field in fields(kind))
+
+
+def _framed(kind: bytes, content: bytes) -> bytes:
+    return b"%d %b%d %b" % (len(kind), kind, len(content), content)

@@ -121,7 +121,7 @@ class ProtocolJob(Section):
 
     colluders: int | None = Field(None, description="T; default max(1, ⌊(n−1)/5⌋)")
     stragglers: int | None = Field(None, description="S; default 1, 0 where n does not allow it")
-    adversaries: int = Field(0, description="A; must be 0 in this version")
+    adversaries: int = Field(0, description="A ≤ T; how many of the T may also lie")
     clip: float = Field(1.0, gt=0, description="values beyond ±clip are clipped, and counted")
     fraction_bits: int | None = Field(None, description="f; default the largest that fits")
     minimum_cluster: int | None = Field(None, description="default max(3, T+2)")

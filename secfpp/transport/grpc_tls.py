@@ -182,13 +182,13 @@ class Mailbox:
         """One peer's stream: messages in pieces, and receipts where they are asked for."""
         sender, role, pem = await let_in(context, self._admit)
         await context.send_initial_metadata(())
-        parts: list[bytes] = []
+        parts: list[memoryview] = []
         taken = 0
         while isinstance(frame := await context.read(), bytes):
             if frame[:1] == ASK:
                 await context.write(taken.to_bytes(8, "big"))
                 continue
-            parts.append(frame[1:])
+            parts.append(memoryview(frame)[1:])
             if sum(map(len, parts)) > LARGEST_BYTES:
                 await context.abort(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,

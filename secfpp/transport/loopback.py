@@ -6,6 +6,7 @@ message on its way is delivered next; `Fault`s turn one posting into none, one o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Post:
     """One message on its way."""
 
@@ -42,7 +43,7 @@ class Loopback:
     """One attempt of a round between machines in one process.
 
     `vectors` are what each party will share. `delivered` records every message that arrived, for
-    tests that hold the wire to the ledger.
+    tests that hold the wire to the ledger; without `recording` only what still flies is kept.
     """
 
     coordinator: CoordinatorRound
@@ -50,8 +51,9 @@ class Loopback:
     vectors: Mapping[str, Vectors | Abstention]
     order: Order = in_order
     fault: Fault = lambda post: (post,)
+    recording: bool = True
     delivered: list[Post] = field(default_factory=list)
-    _flying: list[Post] = field(default_factory=list)
+    _flying: deque[Post] = field(default_factory=deque)
 
     def run(self) -> None:
         """Deliver until everyone has a result; where nothing flies any more, time runs out.
@@ -73,8 +75,11 @@ class Loopback:
 
     def _deliver_all(self) -> None:
         while self._flying:
-            post = self._flying.pop(self.order(len(self._flying)))
-            self.delivered.append(post)
+            place = self.order(len(self._flying))
+            post = self._flying[place]
+            del self._flying[place]
+            if self.recording:
+                self.delivered.append(post)
             if post.to == self.coordinator.params.coordinator:
                 outbox = self.coordinator.handle(post.sender, post.message)
             else:

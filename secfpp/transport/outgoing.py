@@ -196,10 +196,7 @@ class Outgoing:
 
 async def _frames(payload: bytes) -> AsyncIterator[bytes]:
     """A message in pieces of at most 1 MiB."""
-    if len(payload) <= CHUNK_BYTES:
-        yield LAST + payload
-        return
     view = memoryview(payload)
-    for start in range(0, len(view), CHUNK_BYTES):
+    for start in range(0, max(len(view), 1), CHUNK_BYTES):
         last = start + CHUNK_BYTES >= len(view)
-        yield (LAST if last else MORE) + bytes(view[start : start + CHUNK_BYTES])
+        yield b"".join((LAST if last else MORE, view[start : start + CHUNK_BYTES]))

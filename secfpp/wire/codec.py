@@ -1,8 +1,9 @@
 """Messages to bytes and back; every byte that comes from a peer is judged here and only here.
 
-One content has one encoding: a payload is accepted only if encoding what it says gives the same
-bytes. That refuses unknown fields, repeated fields, padded integers and whatever the writers do not
-let out, in one comparison.
+A payload is the number of its residues, the residues, and an Envelope (see envelope.proto). One
+content has one encoding: a payload is accepted only if encoding what it says gives the same bytes.
+That refuses unknown fields, repeated fields, padded integers and whatever the writers do not let
+out, in one comparison.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ from secfpp.protocol.messages import (
 )
 from secfpp.wire import dealings, openings, rounds, runs
 from secfpp.wire.checks import MAXIMUM_PAYLOAD, Malformed
+from secfpp.wire.residues import RESIDUE_BYTES, Rows, Supply
 from secfpp.wire.v1.envelope_pb2 import Envelope
 
 WIRE_VERSION: Final = 1
 """The version that this release speaks; both versions are named where they differ."""
+
+_COUNT_BYTES: Final = 8  # As many as a residue has, so that residues lie on its boundaries.
 
 
 def encode(message: Message) -> bytes:
@@ -51,9 +55,10 @@ def encode(message: Message) -> bytes:
     cut to length, and what cannot be printed is replaced.
     """
     try:
-        payload = _written(message)
+        envelope, rows = _written(message)
     except Malformed as refusal:
         raise Misuse(f"a {type(message).__name__} cannot be sent so: {refusal}") from refusal
+    payload = b"".join((_counted(sum(map(len, rows))), *(row.buffer for row in rows), envelope))
     if len(payload) > MAXIMUM_PAYLOAD:
         raise Misuse(
             f"a {type(message).__name__} of {len(payload)} bytes is too large, at most "
@@ -66,15 +71,17 @@ def encode(message: Message) -> bytes:
 def decode(payload: bytes, *, sender: str) -> Message:
     """The message in `payload`, which came from `sender` (the name on its certificate).
 
-    Anything but the exact encoding of an acceptable message raises PeerViolation, nothing else.
+    Anything but the exact encoding of an acceptable message raises PeerViolation, nothing else. The
+    residues of the message are views of the payload.
     """
-    envelope = _parsed(payload, sender)
+    residues, rest = _parted(payload, sender)
+    envelope, supply = _parsed(rest, sender), Supply(residues)
     kind = envelope.WhichOneof("body") or "nothing"
     try:
-        message = _read_run(envelope) or _read_round(envelope)
+        message = _read_run(envelope) or _read_round(envelope, supply)
         if message is None:
             raise Malformed("the envelope holds no message that is known here")
-        if _written(message) == payload:
+        if _written(message)[0] == rest and not supply.left:
             return message
     except (Malformed, Misuse, ConfigError) as refusal:
         raise PeerViolation(sender, f"sent a malformed message ({kind}): {refusal}") from refusal
@@ -83,13 +90,27 @@ def decode(payload: bytes, *, sender: str) -> Message:
     )
 
 
-def _parsed(payload: bytes, sender: str) -> Envelope:
+def _counted(count: int) -> bytes:
+    """The number of residues, as a payload begins with it."""
+    return count.to_bytes(_COUNT_BYTES, "little")
+
+
+def _parted(payload: bytes, sender: str) -> tuple[memoryview, bytes]:
+    """The residues and the Envelope of a payload."""
     if len(payload) > MAXIMUM_PAYLOAD:
         raise PeerViolation(
             sender, f"sent {len(payload)} bytes at once, at most {MAXIMUM_PAYLOAD} are allowed"
         )
+    count = int.from_bytes(payload[:_COUNT_BYTES], "little")
+    end = _COUNT_BYTES + RESIDUE_BYTES * count
+    if len(payload) < end:
+        raise PeerViolation(sender, "sent bytes that are no message of SecFPP")
+    return memoryview(payload)[_COUNT_BYTES:end], payload[end:]
+
+
+def _parsed(rest: bytes, sender: str) -> Envelope:
     try:
-        envelope = Envelope.FromString(payload)
+        envelope = Envelope.FromString(rest)
     except DecodeError as error:
         raise PeerViolation(sender, "sent bytes that are no message of SecFPP") from error
     if envelope.wire_version != WIRE_VERSION:
@@ -101,14 +122,15 @@ def _parsed(payload: bytes, sender: str) -> Envelope:
     return envelope
 
 
-def _written(message: Message) -> bytes:
-    envelope = Envelope(wire_version=WIRE_VERSION)
+def _written(message: Message) -> tuple[bytes, Rows]:
+    """The Envelope of a message, and its residues in the order of the fields."""
+    envelope, rows = Envelope(wire_version=WIRE_VERSION), Rows()
     match message:
         case Invite() | Accept() | Refuse() | Progress() | Report() | Ended():
             _write_run(message, envelope)
         case _:
-            _write_round(message, envelope)
-    return envelope.SerializeToString(deterministic=True)
+            _write_round(message, envelope, rows)
+    return envelope.SerializeToString(deterministic=True), rows
 
 
 def _write_run(message: RunMessage, envelope: Envelope) -> None:
@@ -145,60 +167,60 @@ def _read_run(envelope: Envelope) -> RunMessage | None:
             return None
 
 
-def _write_round(message: RoundMessage, envelope: Envelope) -> None:
+def _write_round(message: RoundMessage, envelope: Envelope, rows: Rows) -> None:
     match message:
         case Open():
             openings.write_open(message, envelope.open)
         case Deal():
-            dealings.write_deal(message, envelope.deal)
+            dealings.write_deal(message, envelope.deal, rows)
         case Ready():
             dealings.write_ready(message, envelope.ready)
         case Dispute():
             dealings.write_dispute(message, envelope.dispute)
         case Opening():
-            dealings.write_opening(message, envelope.opening)
+            dealings.write_opening(message, envelope.opening, rows)
         case CloseDealing():
             rounds.write_close_dealing(message, envelope.close_dealing)
         case Ask():
             rounds.write_ask(message, envelope.ask)
         case Answers():
-            rounds.write_answers(message, envelope.answers)
+            rounds.write_answers(message, envelope.answers, rows)
         case Assign():
             rounds.write_assign(message, envelope.assign)
         case Echo():
             rounds.write_echo(message, envelope.echo)
         case SumShare():
-            rounds.write_sum_share(message, envelope.sum_share)
+            rounds.write_sum_share(message, envelope.sum_share, rows)
         case Done():
             rounds.write_done(message, envelope.done)
         case Halt():
             rounds.write_halt(message, envelope.halt)
 
 
-def _read_round(envelope: Envelope) -> RoundMessage | None:
+def _read_round(envelope: Envelope, supply: Supply) -> RoundMessage | None:
     match envelope.WhichOneof("body"):
         case "open":
             return openings.read_open(envelope.open)
         case "deal":
-            return dealings.read_deal(envelope.deal)
+            return dealings.read_deal(envelope.deal, supply)
         case "ready":
             return dealings.read_ready(envelope.ready)
         case "dispute":
             return dealings.read_dispute(envelope.dispute)
         case "opening":
-            return dealings.read_opening(envelope.opening)
+            return dealings.read_opening(envelope.opening, supply)
         case "close_dealing":
             return rounds.read_close_dealing(envelope.close_dealing)
         case "ask":
             return rounds.read_ask(envelope.ask)
         case "answers":
-            return rounds.read_answers(envelope.answers)
+            return rounds.read_answers(envelope.answers, supply)
         case "assign":
             return rounds.read_assign(envelope.assign)
         case "echo":
             return rounds.read_echo(envelope.echo)
         case "sum_share":
-            return rounds.read_sum_share(envelope.sum_share)
+            return rounds.read_sum_share(envelope.sum_share, supply)
         case "done":
             return rounds.read_done(envelope.done)
         case "halt":

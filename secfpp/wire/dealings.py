@@ -9,30 +9,29 @@ from secfpp.algebra.randomness import Seed
 from secfpp.protocol.messages import Commitment, Deal, Dispute, Opening, Ready, Received
 from secfpp.wire import checks
 from secfpp.wire.openings import read_key, write_key
-from secfpp.wire.residues import read_residues, write_residues
+from secfpp.wire.residues import RESIDUE_BYTES, Rows, Supply, read_residues, write_residues
 from secfpp.wire.v1 import round_pb2 as wire
 
-_RESIDUE_BYTES: Final = 8
 _MOST_CHECKS: Final = 2 * (checks.MAXIMUM_SHARINGS + 1)  # Two for each sharing and for the masks.
 
 
-def write_deal(message: Deal, body: wire.Deal) -> None:
+def write_deal(message: Deal, body: wire.Deal, rows: Rows) -> None:
     write_key(message.key, body.key)
     for share in checks.few("Deal.shares", message.shares, checks.MAXIMUM_SHARINGS):
-        _write_vector(share, body.shares.add())
+        _write_vector(share, body.shares.add(), rows)
     if message.masks is not None:
-        _write_vector(message.masks, body.masks)
+        _write_vector(message.masks, body.masks, rows)
     body.abstains = checks.reason("Deal.abstains", message.abstains, empty=True)
     if message.commitment is not None:
         _write_commitment(message.commitment, body.commitment)
 
 
-def read_deal(body: wire.Deal) -> Deal:
+def read_deal(body: wire.Deal, supply: Supply) -> Deal:
     shares = checks.few("Deal.shares", body.shares, checks.MAXIMUM_SHARINGS)
     return Deal(
         key=read_key(body.key),
-        shares=tuple(_read_vector(share) for share in shares),
-        masks=_read_vector(body.masks) if body.HasField("masks") else None,
+        shares=tuple(_read_vector(share, supply) for share in shares),
+        masks=_read_vector(body.masks, supply) if body.HasField("masks") else None,
         abstains=body.abstains,
         commitment=_read_commitment(body.commitment) if body.HasField("commitment") else None,
     )
@@ -70,23 +69,23 @@ def read_dispute(body: wire.Dispute) -> Dispute:
     return Dispute(key=read_key(body.key), dealer=body.dealer, readies=readies)
 
 
-def write_opening(message: Opening, body: wire.Opening) -> None:
+def write_opening(message: Opening, body: wire.Opening, rows: Rows) -> None:
     write_key(message.key, body.key)
     body.dealer = checks.name("Opening.dealer", message.dealer)
     for share in checks.few("Opening.shares", message.shares, checks.MAXIMUM_SHARINGS):
-        write_residues(share, body.shares.add())
+        write_residues(share, body.shares.add(), rows)
     if message.masks is not None:
-        write_residues(message.masks, body.masks)
+        write_residues(message.masks, body.masks, rows)
     _write_commitment(message.commitment, body.commitment)
 
 
-def read_opening(body: wire.Opening) -> Opening:
+def read_opening(body: wire.Opening, supply: Supply) -> Opening:
     shares = checks.few("Opening.shares", body.shares, checks.MAXIMUM_SHARINGS)
     return Opening(
         key=read_key(body.key),
         dealer=body.dealer,
-        shares=tuple(read_residues(share) for share in shares),
-        masks=read_residues(body.masks) if body.HasField("masks") else None,
+        shares=tuple(read_residues(share, supply) for share in shares),
+        masks=read_residues(body.masks, supply) if body.HasField("masks") else None,
         commitment=_read_commitment(body.commitment),
     )
 
@@ -94,17 +93,17 @@ def read_opening(body: wire.Opening) -> Opening:
 # --- The parts of messages.
 
 
-def _write_vector(value: FieldArray | Seed, body: wire.Vector) -> None:
+def _write_vector(value: FieldArray | Seed, body: wire.Vector, rows: Rows) -> None:
     if isinstance(value, Seed):
         body.seed = value.reveal()
     else:
-        write_residues(value, body.residues)
+        write_residues(value, body.residues, rows)
 
 
-def _read_vector(body: wire.Vector) -> FieldArray | Seed:
+def _read_vector(body: wire.Vector, supply: Supply) -> FieldArray | Seed:
     match body.WhichOneof("form"):
         case "residues":
-            return read_residues(body.residues)
+            return read_residues(body.residues, supply)
         case "seed":
             return Seed(body.seed)
         case _:
@@ -136,13 +135,13 @@ def _write_received(item: Received, body: wire.Received) -> None:
     body.root = item.root
     body.root_signature = item.root_signature
     body.checks = b"".join(
-        checks.number("Ready.received.checks", value, most=P - 1).to_bytes(_RESIDUE_BYTES, "little")
+        checks.number("Ready.received.checks", value, most=P - 1).to_bytes(RESIDUE_BYTES, "little")
         for value in item.checks
     )
 
 
 def _read_received(body: wire.Received) -> Received:
-    packed = checks.few("Ready.received.checks", body.checks, _MOST_CHECKS * _RESIDUE_BYTES)
+    packed = checks.few("Ready.received.checks", body.checks, _MOST_CHECKS * RESIDUE_BYTES)
     return Received(
         dealer=body.dealer,
         shares=body.shares,
@@ -150,7 +149,7 @@ def _read_received(body: wire.Received) -> Received:
         root=body.root,
         root_signature=body.root_signature,
         checks=tuple(
-            int.from_bytes(packed[start : start + _RESIDUE_BYTES], "little")
-            for start in range(0, len(packed), _RESIDUE_BYTES)
+            int.from_bytes(packed[start : start + RESIDUE_BYTES], "little")
+            for start in range(0, len(packed), RESIDUE_BYTES)
         ),
     )

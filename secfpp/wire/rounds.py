@@ -1,8 +1,7 @@
 """The messages of one attempt of a round, to protobuf and back (proto/…/round.proto).
 
-The writers fill a protobuf message in place, so that a share is copied once, and hold every field
-against its rule; the readers only build, and refuse what cannot be built. Opening an attempt and
-dealing have modules of their own.
+The writers fill a protobuf message in place and hold every field against its rule; the readers only
+build, and refuse what cannot be built. Opening an attempt and dealing have modules of their own.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from secfpp.protocol.messages import (
 )
 from secfpp.wire import checks
 from secfpp.wire.openings import read_key, write_key
-from secfpp.wire.residues import read_residues, write_residues
+from secfpp.wire.residues import Rows, Supply, read_residues, write_residues
 from secfpp.wire.v1 import round_pb2 as wire
 
 _STAGES: Final = {
@@ -67,14 +66,15 @@ def read_ask(body: wire.Ask) -> Ask:
     )
 
 
-def write_answers(message: Answers, body: wire.Answers) -> None:
+def write_answers(message: Answers, body: wire.Answers, rows: Rows) -> None:
     write_key(message.key, body.key)
     body.batch = checks.number("Answers.batch", message.batch)
-    write_residues(message.values, body.values)
+    write_residues(message.values, body.values, rows)
 
 
-def read_answers(body: wire.Answers) -> Answers:
-    return Answers(key=read_key(body.key), batch=body.batch, values=read_residues(body.values))
+def read_answers(body: wire.Answers, supply: Supply) -> Answers:
+    values = read_residues(body.values, supply)
+    return Answers(key=read_key(body.key), batch=body.batch, values=values)
 
 
 def write_assign(message: Assign, body: wire.Assign) -> None:
@@ -111,14 +111,15 @@ def read_echo(body: wire.Echo) -> Echo:
     )
 
 
-def write_sum_share(message: SumShare, body: wire.SumShare) -> None:
+def write_sum_share(message: SumShare, body: wire.SumShare, rows: Rows) -> None:
     write_key(message.key, body.key)
     body.cluster = checks.number("SumShare.cluster", message.cluster)
-    write_residues(message.values, body.values)
+    write_residues(message.values, body.values, rows)
 
 
-def read_sum_share(body: wire.SumShare) -> SumShare:
-    return SumShare(key=read_key(body.key), cluster=body.cluster, values=read_residues(body.values))
+def read_sum_share(body: wire.SumShare, supply: Supply) -> SumShare:
+    values = read_residues(body.values, supply)
+    return SumShare(key=read_key(body.key), cluster=body.cluster, values=values)
 
 
 def write_done(message: Done, body: wire.Done) -> None:

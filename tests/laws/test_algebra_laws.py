@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.dispatcher import Dispatcher
 
-from secfpp.algebra import kernels
+from secfpp.algebra import interpolation, kernels
 from secfpp.algebra.coding import LagrangeCode, lagrange_matrix, maximal_chunks
 from secfpp.algebra.distances import distance_answers
 from secfpp.algebra.field import FieldArray, P, from_integers, stack, sum_of
@@ -70,7 +70,7 @@ def test_the_product_kernel_agrees_with_galois():
     assert found == [int(value) for value in expected]
 
 
-sizes = st.sampled_from([1, 2, 3, 7, 8, 9, 1023, 1024, 1025, 2050])
+sizes = st.sampled_from([1, 2, 3, 8, 31, 32, 33, 1023, 1024, 1025, 2050])
 
 
 def mixed(rng: random.Random, count: int) -> list[int]:
@@ -142,7 +142,7 @@ def test_a_value_that_is_no_residue_does_not_get_in_and_is_not_shown(value):
 def test_signed_integers_and_bytes_come_back(values):
     array = FieldArray.from_signed(np.array(values, dtype=np.int64))
     assert array.to_signed().tolist() == values
-    assert FieldArray.from_bytes(array.to_bytes(), array.shape).equal(array)
+    assert FieldArray.from_bytes(array.buffer, array.shape).equal(array)
 
 
 def codes():
@@ -187,6 +187,16 @@ def test_any_d_plus_1_masked_answers_open_the_exact_distance(code, dim, parties,
         pairs = zip(vectors[subject], sums, strict=True)
         expected.append(sum((len(members) * x - s) ** 2 for x, s in pairs))
     assert [int(value) for value in opened.values] == expected
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.integers(1, 300), min_size=1, max_size=20, unique=True),
+    st.lists(st.integers(1, 300), min_size=1, max_size=20),
+)
+def test_the_compiled_interpolation_equals_its_slow_twin(sources, targets):
+    found = interpolation.interpolation(sources, targets)
+    assert found.values.tolist() == lagrange_matrix(tuple(sources), tuple(targets))
 
 
 @given(codes(), st.randoms())
@@ -316,8 +326,9 @@ def test_residues_are_61_bits_with_the_modulus_itself_drawn_again():
 
 def test_no_kernel_is_compiled_once_the_module_is_imported():
     """A first round that waits for a compiler looks like a silent party to all others."""
-    compiled = [value for value in vars(kernels).values() if isinstance(value, Dispatcher)]
-    assert len(compiled) > 10
+    values = [*vars(kernels).values(), *vars(interpolation).values()]
+    compiled = {id(value): value for value in values if isinstance(value, Dispatcher)}.values()
+    assert len(compiled) > 14
     for kernel in compiled:
         assert len(kernel.signatures) == 1
         with pytest.raises(TypeError, match="No matching definition"):

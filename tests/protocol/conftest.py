@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from secfpp.algebra.field import FieldArray
 from secfpp.algebra.fixedpoint import largest_fraction_bits
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.plain import run_plain
 from secfpp.cluster.queries import Assignment, Task
+from secfpp.protocol import dealing
 from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Closed
@@ -151,3 +153,29 @@ def held_against_the_plain_twin(federation, network):
 def equals_plain() -> Callable[..., int]:
     """Asserts that a closed round equals the plain oracle; returns how many got their mean."""
     return held_against_the_plain_twin
+
+
+@dataclass
+class Dealt:
+    """What every dealer has dealt, row j to party j: what an attack is held against."""
+
+    shares: dict[str, FieldArray] = field(default_factory=dict)
+    masks: dict[str, FieldArray] = field(default_factory=dict)
+
+
+@pytest.fixture
+def dealt(monkeypatch) -> Dealt:
+    """Records all dealing of the rounds that follow."""
+    record, share, masks = Dealt(), dealing._share, dealing._masks
+
+    def recorded_share(params, dealer, *rest):
+        record.shares[dealer] = share(params, dealer, *rest)
+        return record.shares[dealer]
+
+    def recorded_masks(params, dealer, *rest):
+        record.masks[dealer] = masks(params, dealer, *rest)
+        return record.masks[dealer]
+
+    monkeypatch.setattr(dealing, "_share", recorded_share)
+    monkeypatch.setattr(dealing, "_masks", recorded_masks)
+    return record

@@ -11,8 +11,9 @@ import pytest
 from secfpp.cluster.queries import Query
 from secfpp.errors import ConfigError, PolicyRefusal, RoundFailed
 from secfpp.protocol import party as party_module
+from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import View, check_agreement, check_batch, check_labels
-from secfpp.protocol.messages import Answers, Ask, Assign, Deal, Halt, SumShare
+from secfpp.protocol.messages import Answers, Ask, Assign, Deal, Halt, Ready, SumShare
 from secfpp.protocol.opening import open_distances, require_possible
 from secfpp.protocol.party_states import Assigned, Failed, Finished, Summing
 
@@ -68,6 +69,27 @@ def test_a_party_that_lacks_a_dealers_share_does_not_answer(federation):
     assert "party-3" in asked.dealers
     assert "party-0" not in answered
     assert len(answered) == 7
+
+
+def test_a_dealer_is_left_out_rather_than_two_parties_where_one_may_be_lost(federation):
+    """party-0 lacks a deal and party-7 is lost after its `Ready`: its word counts no more."""
+    setup = federation(parties=8)
+    lost = ("party-3", "party-0")
+
+    def fault(post):
+        if isinstance(post.message, Deal) and (post.sender, post.to) == lost:
+            return ()
+        if isinstance(post.message, Ready) and post.sender == "party-7":
+            return (post, replace(post, message=Halt(post.message.key, "gone", "it crashed")))
+        return (post,)
+
+    network = setup.network(fault=fault)
+    network.run()
+    assert isinstance(network.coordinator.result, Closed)
+    dealers = [party for party, _ in network.coordinator.result.disclosed.labels]
+    assert dealers == [party for party in setup.params.roster if party != "party-3"]
+    answered = {p.sender for p in network.delivered if isinstance(p.message, Answers)}
+    assert answered == set(setup.params.roster) - {"party-7"}
 
 
 def test_answering_as_if_the_missing_dealer_had_dealt_zeros_would_open_a_wrong_distance(federation):

@@ -32,6 +32,7 @@ class Expected(Enum):
     ROUND_FAILED = "round failed"
 
 
+# The last three sizes lose answers and have liars among the rest.
 SIZES = (  # (n, K, T, A, whether of degree D or K+T−1, spare answers)
     (5, 1, 1, 1, True, 0),
     (9, 2, 1, 2, True, 0),
@@ -42,6 +43,9 @@ SIZES = (  # (n, K, T, A, whether of degree D or K+T−1, spare answers)
     (13, 3, 2, 3, False, 2),
     (14, 3, 3, 1, True, 1),
     (14, 2, 2, 0, True, 2),
+    (12, 2, 2, 1, True, 0),
+    (14, 2, 2, 2, True, 1),
+    (13, 2, 2, 2, False, 1),
 )
 
 

@@ -72,6 +72,18 @@ def test_the_order_of_the_answers_does_not_matter(case):
     assert sorted(last - place for place in wrong) == case["wrong"]
 
 
+def test_the_vectors_hold_lies_and_losses_at_once_with_and_without_success():
+    for name, counts in (("wrong_answers", {1, 2}), ("too_many_wrong_answers", {1, 2})):
+        with_losses = [
+            case.values[0]
+            for case in vectors(name)
+            if len(case.values[0]["parties_that_answer"]) < case.values[0]["parties"]
+        ]
+        assert {case["errors"] for case in with_losses} >= counts, name
+        if name == "wrong_answers":
+            assert {len(case["wrong"]) for case in with_losses} >= {0, *counts}
+
+
 def test_the_vectors_hold_every_number_of_liars_up_to_a_and_beyond():
     inside = {(c.values[0]["errors"], len(c.values[0]["wrong"])) for c in vectors("wrong_answers")}
     assert {(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 0), (3, 3)} <= inside

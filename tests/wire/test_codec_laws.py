@@ -274,4 +274,4 @@ def test_foreign_bytes_inside_decode_or_are_a_violation(
 @given(st.binary(max_size=200))
 def test_random_bytes_decode_or_are_a_violation(payload: bytes) -> None:
     decodes_or_blames_the_sender(payload)
-    decodes_or_blames_the_sender(b"\x08\x01" + payload)
+    decodes_or_blames_the_sender(bytes(8) + b"\x08\x01" + payload)

@@ -30,11 +30,27 @@ def refused(payload: bytes) -> str:
     return caught.value.reason
 
 
-def changed(message: Message, change: Change) -> bytes:
-    """The encoding of a message after a change that `encode` would not have made."""
-    envelope = Envelope.FromString(encode(message))
+def changed(message: Message, change: Change, residues: bytes | None = None) -> bytes:
+    """The encoding of a message after a change that `encode` would not have made.
+
+    `residues` stand in place of the message's own.
+    """
+    payload = encode(message)
+    end = 8 + 8 * int.from_bytes(payload[:8], "little")
+    envelope = Envelope.FromString(payload[end:])
     change(envelope)
-    return envelope.SerializeToString(deterministic=True)
+    own = payload[8:end] if residues is None else residues
+    count = (len(own) // 8).to_bytes(8, "little")
+    return count + own + envelope.SerializeToString(deterministic=True)
+
+
+def nothing(_: Envelope) -> None:
+    """No change."""
+
+
+def without_residues(envelope: str) -> bytes:
+    """A payload of no residues and this Envelope in hexadecimal digits."""
+    return bytes(8) + bytes.fromhex(envelope)
 
 
 BROKEN: Mapping[str, tuple[str, Change, str]] = {
@@ -147,21 +163,16 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
         lambda e: setattr(e.open.params, "query_kind", 9),
         "Open.query_kind",
     ),
-    "a residue that is the modulus": (
-        "answers",
-        lambda e: setattr(e.answers.values, "values", P.to_bytes(8, "little") * 2),
-        "a residue is not below the modulus",
-    ),
-    "a residue short of a byte": (
-        "answers",
-        lambda e: setattr(e.answers.values, "values", bytes(15)),
-        "15 bytes came, 16 are needed",
-    ),
     "no residues at all": ("answers", lambda e: e.answers.ClearField("values"), "at least one"),
     "a count that is too high": (
         "sum share",
         lambda e: setattr(e.sum_share.values, "count", 2**32 - 1),
-        "24 bytes came",
+        "24 bytes of residues are left, 34359738360 are needed",
+    ),
+    "a count that is too low": (
+        "sum share",
+        lambda e: setattr(e.sum_share.values, "count", 2),
+        "its one encoding",
     ),
     "a seed of 31 bytes": (
         "deal, seeds",
@@ -336,6 +347,26 @@ def test_a_broken_rule_is_named_and_blamed_on_the_sender(case: str, examples: Ex
     assert expected in refused(payload)
 
 
+def test_a_residue_that_is_the_modulus_is_refused(examples: Examples) -> None:
+    payload = changed(examples["answers"], nothing, P.to_bytes(8, "little") * 2)
+    assert "a residue is not below the modulus" in refused(payload)
+
+
+@pytest.mark.parametrize("extra", [-1, 1])
+def test_more_or_fewer_residues_than_the_fields_name_are_refused(
+    extra: int, examples: Examples
+) -> None:
+    payload = changed(examples["answers"], nothing, bytes(8 * (2 + extra)))
+    expected = "16 are needed for 2" if extra < 0 else "its one encoding"
+    assert expected in refused(payload)
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 23])
+def test_a_payload_shorter_than_its_residues_is_refused(size: int, examples: Examples) -> None:
+    payload = encode(examples["answers"])[:size]
+    assert refused(payload)
+
+
 def test_another_wire_version_is_refused_with_both_versions_named(examples: Examples) -> None:
     payload = changed(examples["done"], lambda e: setattr(e, "wire_version", WIRE_VERSION + 1))
     assert refused(payload) == "speaks wire version 2, this release speaks 1"
@@ -351,8 +382,8 @@ def test_an_unknown_field_is_refused_wherever_it_stands(examples: Examples) -> N
     outside = encode(examples["done"]) + unknown
     key = bytes.fromhex("0a0c0a0664656d6f2d3110021801")
     missing = bytes.fromhex("120770617274792d30")  # "party-0"
-    assert encode(examples["close dealing"]) == bytes.fromhex("08019a0117") + key + missing
-    inside = bytes.fromhex("08019a011b") + key + missing + unknown
+    assert encode(examples["close dealing"]) == without_residues("08019a0117") + key + missing
+    inside = without_residues("08019a011b") + key + missing + unknown
     assert "unknown fields" in refused(outside)
     assert "unknown fields" in refused(inside)
 
@@ -369,8 +400,8 @@ def test_an_unknown_field_is_refused_wherever_it_stands(examples: Examples) -> N
 )
 def test_another_encoding_of_an_acceptable_message_is_refused(payload: str) -> None:
     again = Envelope.FromString(bytes.fromhex(payload)).SerializeToString(deterministic=True)
-    assert decode(again, sender="party-3")
-    assert "its one encoding" in refused(bytes.fromhex(payload))
+    assert decode(bytes(8) + again, sender="party-3")
+    assert "its one encoding" in refused(without_residues(payload))
 
 
 def test_a_payload_beyond_the_limit_is_refused_before_it_is_parsed() -> None:
@@ -379,10 +410,7 @@ def test_a_payload_beyond_the_limit_is_refused_before_it_is_parsed() -> None:
 
 def test_a_reason_names_no_residue(examples: Examples) -> None:
     secret = P + 123_456_789
-    payload = changed(
-        examples["sum share"],
-        lambda e: setattr(e.sum_share.values, "values", secret.to_bytes(8, "little") * 3),
-    )
+    payload = changed(examples["sum share"], nothing, secret.to_bytes(8, "little") * 3)
     assert str(secret) not in refused(payload)
 
 

@@ -45,12 +45,10 @@ class AttemptKey(_message.Message):
     def __init__(self, run: _Optional[str] = ..., round: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Residues(_message.Message):
-    __slots__ = ("count", "values")
+    __slots__ = ("count",)
     COUNT_FIELD_NUMBER: _ClassVar[int]
-    VALUES_FIELD_NUMBER: _ClassVar[int]
     count: int
-    values: bytes
-    def __init__(self, count: _Optional[int] = ..., values: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
 
 class Vector(_message.Message):
     __slots__ = ("residues", "seed")
