@@ -7,6 +7,7 @@ Nothing in an error text may be secret: no prompt, share, mask, seed or key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -82,3 +83,27 @@ class RoundFailed(SecFPPError):
     code = "SECFPP-E-ROUND"
     whose = "nobody"
     exit_code = 1
+
+
+class RequestRefused(SecFPPError):
+    """The coordinator does not understand or accept an operator's request."""
+
+    code = "SECFPP-E-REQUEST"
+    whose = "operator"
+    exit_code = 2
+
+
+TOLD = (Misuse, ConfigError, PeersMissing, RoundFailed, RequestRefused)
+"""The kinds that are made of a text alone."""
+
+
+def told(error: SecFPPError) -> dict[str, str]:
+    """An error for another process: its code, its text and what to do about it."""
+    return {"code": error.code, "message": str(error), "fix": error.fix}
+
+
+def heard(fields: Mapping[str, str], otherwise: type[SecFPPError]) -> SecFPPError:
+    """The error that another process has told: of its own kind, or of the kind `otherwise`."""
+    kinds = {kind.code: kind for kind in TOLD}
+    kind = kinds.get(fields["code"], otherwise)
+    return kind(fields["message"], fix=fields["fix"])

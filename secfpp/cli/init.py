@@ -11,7 +11,11 @@ import typer
 from secfpp.errors import ConfigError
 from secfpp.journal.output import Data, Format, say, speaking
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Write commented configuration files, to be filled in.",
+)
 
 Directory = Annotated[Path, typer.Option("--dir", help="Where to write.")]
 

@@ -8,16 +8,18 @@ import secrets
 import signal
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 
 import structlog
 
 from secfpp.coordinator.session import RunSession
-from secfpp.errors import ConfigError, PolicyRefusal, SecFPPError
+from secfpp.errors import PolicyRefusal, RequestRefused, SecFPPError, told
 from secfpp.journal.events import Event
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.protocol.messages import run_of
 from secfpp.settings.files import CoordinatorSettings, job_from
+from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
 from secfpp.transport.link import Link
 from secfpp.transport.operator_api import operator_service
@@ -36,6 +38,7 @@ class CoordinatorDaemon:
             role = identity.leaf.role.value
             raise PolicyRefusal("role", f"{identity.name} is no coordinator: {role}")
         self._settings = settings
+        self._diagnose = partial(diagnose, identity)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
@@ -44,7 +47,7 @@ class CoordinatorDaemon:
         self._door = TlsServer(identity, settings.operator_listen, (service,))
         self._queue: asyncio.Queue[RunSession] = asyncio.Queue()
         self._sessions: dict[str, RunSession] = {}
-        self._outcomes: dict[str, str] = {}
+        self._outcomes: dict[str, SecFPPError | None] = {}
         self._order: deque[str] = deque()
         self._current: RunSession | None = None
         self._stopping = asyncio.Event()
@@ -93,27 +96,29 @@ class CoordinatorDaemon:
             session = await self._queue.get()
             self._current = session
             log.info("run started", run=session.run)
+            failure: SecFPPError | None = None
             try:
                 await session.conduct()
-                outcome = "completed"
             except SecFPPError as error:
-                outcome = f"{error.code}: {error}"
+                failure = error
                 log.error("run ended early", run=session.run, code=error.code, reason=str(error))
             self._current = None
-            self._outcomes[session.run] = outcome
+            self._outcomes[session.run] = failure
             await self._tell()
             if self._settings.once:
                 await asyncio.sleep(0.5)  # Followers read the end before the door closes.
-                return outcome == "completed"
+                return failure is None
 
     # --- The operator's verbs.
 
     async def _call(self, operator: str, request: bytes) -> bytes:
         try:
             data = self._answer(operator, json.loads(request))
-        except (SecFPPError, ValueError, KeyError) as error:
-            code = error.code if isinstance(error, SecFPPError) else "SECFPP-E-REQUEST"
-            return json.dumps({"error": {"code": code, "message": str(error)}}).encode()
+        except SecFPPError as error:
+            return json.dumps({"error": told(error)}).encode()
+        except (ValueError, KeyError) as error:
+            refusal = RequestRefused(f"the request is not understood: {error!r}")
+            return json.dumps({"error": told(refusal)}).encode()
         return json.dumps({"data": data}).encode()
 
     def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
@@ -127,13 +132,15 @@ class CoordinatorDaemon:
                 session.stop(f"operator {operator} asked for it")
                 return {"run": session.run}
             case verb:
-                raise ConfigError(f"{verb!r} is no verb of this coordinator")
+                raise RequestRefused(f"{verb!r} is no verb of this coordinator")
 
     def _submit(self, operator: str, text: str) -> str:
         job = job_from(text)
         run = f"{job.name}-{secrets.token_hex(4)}"
-        session = RunSession(run, job, self._link, self._settings)
-        session.listeners.append(self._heard)
+        session = RunSession(
+            run, job, link=self._link, settings=self._settings, diagnose=self._diagnose
+        )
+        session.chronicle.listeners.append(self._heard)
         self._sessions[run] = session
         self._order.append(run)
         while len(self._order) > FINISHED_KEPT and self._order[0] in self._outcomes:
@@ -144,28 +151,37 @@ class CoordinatorDaemon:
         return run
 
     def _status(self, run: str) -> dict[str, object]:
-        events = self._sessions[run].events
+        events = self._sessions[run].chronicle.events
         last = events[-1].sentence() if events else "waits for its turn"
-        return {"run": run, "outcome": self._outcomes.get(run, "running"), "last": last}
+        return {"run": run, "outcome": self._outcome(run), "last": last}
+
+    def _outcome(self, run: str) -> str:
+        """In one word: completed, running, or the code of what ended it early."""
+        failure = self._outcomes.get(run)
+        if failure is not None:
+            return failure.code
+        return "completed" if run in self._outcomes else "running"
 
     def _known(self, run: str) -> RunSession:
         if run not in self._sessions:
-            raise ConfigError(f"no run {run!r} is known here", fix="see `secfpp status`")
+            raise RequestRefused(f"no run {run!r} is known here", fix="see `secfpp status`")
         return self._sessions[run]
 
     async def _follow(self, operator: str, request: bytes) -> AsyncIterator[bytes]:
         """Every event of a run from its first, then its outcome."""
         session = self._known(request.decode())
+        events = session.chronicle.events
         sent = 0
         while True:
-            while sent < len(session.events):
-                yield session.events[sent].line().encode()
+            while sent < len(events):
+                yield events[sent].line().encode()
                 sent += 1
             if session.run in self._outcomes:
-                yield json.dumps({"outcome": self._outcomes[session.run]}).encode()
+                failure = self._outcomes[session.run]
+                yield json.dumps({"ended": None if failure is None else told(failure)}).encode()
                 return
             async with self._news:
-                if sent == len(session.events) and session.run not in self._outcomes:
+                if sent == len(events) and session.run not in self._outcomes:
                     await self._news.wait()
 
     def _heard(self, event: Event) -> None:

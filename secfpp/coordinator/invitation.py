@@ -15,12 +15,14 @@ Geometry = dict[str, str]
 class Answers:
     """What the invited parties (in roster order) have answered so far.
 
-    `accepted` has the geometry that each wants to learn with, `refused` the reason.
+    `accepted` has the geometry that each wants to learn with, `refused` the reason, `doing` what
+    each was last heard to do, or what was found at its address.
     """
 
     invited: tuple[str, ...]
     accepted: dict[str, Geometry] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    doing: dict[str, str] = field(default_factory=dict)
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -34,7 +36,8 @@ class Answers:
 
     def check_enough(self, allowed: int) -> None:
         """At most `allowed` may be missing or refuse: PeersMissing names them and their reasons."""
-        gone = [f"{name} did not answer" for name in self.silent]
+        known = {name: self.doing.get(name, "not heard of") for name in self.silent}
+        gone = [f"{name} did not answer in time ({what})" for name, what in known.items()]
         gone += [f"{name} refused: {why}" for name, why in self.refused.items()]
         if len(gone) > allowed:
             raise PeersMissing(
@@ -45,20 +48,31 @@ class Answers:
 
     def common_dim(self) -> int:
         """The prompts' dimension; ConfigError names who differs from most others, and in what."""
-        fields = dict.fromkeys(key for geometry in self.accepted.values() for key in geometry)
+        fields = sorted({key for geometry in self.accepted.values() for key in geometry})
+        odd: dict[str, list[str]] = {name: [] for name in self.roster}
         for key in fields:
-            values = {name: self.accepted[name].get(key, "(none)") for name in self.roster}
-            usual, count = Counter(values.values()).most_common(1)[0]
-            if count < len(values):
-                odd = [f"{name} has {value}" for name, value in values.items() if value != usual]
-                raise ConfigError(
-                    f"the parties' {key} differ: most have {usual}, {'; '.join(odd)}",
-                    fix=f"give all parties the same {key}",
-                )
+            values = {name: self.accepted[name].get(key, "none") for name in self.roster}
+            (usual, _), *_ = Counter(values.values()).most_common(1)
+            for name, value in values.items():
+                if value != usual:
+                    odd[name].append(f"{key} ({_short(value)}, most have {_short(usual)})")
+        differing = [f"{name} differs in {', '.join(what)}" for name, what in odd.items() if what]
+        if differing:
+            raise ConfigError(
+                f"not all parties would learn with the same model: {'; '.join(differing)}",
+                fix="give all of them the same weights (clip.weights) and the same version",
+            )
         return int(self.accepted[self.roster[0]]["dim"])
 
 
+def _short(value: str) -> str:
+    """A value for people: of a digest or a description the beginning says enough."""
+    return value if len(value) <= 24 else f"{value[:12]}…"
+
+
 def waiting_for(names: Iterable[str], doing: Mapping[str, str]) -> str:
-    """Whom the run waits for, and what each was last heard to do."""
-    said = [f"{name} ({doing.get(name, 'not heard of')})" for name in names]
-    return f"waiting for {', '.join(said)}"
+    """Whom the run waits for, and what they were last heard to do; those alike stand together."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(doing.get(name, "not heard of"), []).append(name)
+    return "waiting for " + "; ".join(f"{', '.join(who)} ({what})" for what, who in alike.items())

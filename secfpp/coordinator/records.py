@@ -70,11 +70,12 @@ def describe(params: RoundParams) -> str:
     """The chosen thresholds in one line, for people."""
     code, spec = params.feature_code, params.feature_sharing
     return (
-        f"n = {params.parties}, T = {params.colluders}, S = {params.stragglers}, "
-        f"A = {params.adversaries}, K = {code.chunks} chunks, f = {spec.fraction_bits} fraction "
-        f"bits (error ≤ {spec.quantiser.error_bound:.1e}), {params.answers_needed} answers open a "
-        f"distance, {params.sums_needed} sums a mean, clusters from {params.minimum_cluster}, "
-        f"at most {params.query_budget} distances a round"
+        f"n = {params.parties} parties, of which T = {params.colluders} may collude, "
+        f"S = {params.stragglers} fall silent and A = {params.adversaries} lie; K = {code.chunks} "
+        f"chunks, f = {spec.fraction_bits} fraction bits (error ≤ "
+        f"{spec.quantiser.error_bound:.1e}); {params.answers_needed} answers open a distance, "
+        f"{params.sums_needed} sums a mean, for clusters from {params.minimum_cluster}; at most "
+        f"{params.query_budget} distances a round"
     )
 
 
@@ -130,11 +131,17 @@ def ledger_entry(
     }
 
 
-def reported_accuracy(text: str) -> float | None:
-    """The accuracy in a party's report, if it chose to tell one and the report can be read."""
+def reported(text: str) -> tuple[str, float | None]:
+    """A party's report in words, and its accuracy if it chose to tell one; its text is JSON."""
     try:
         told = json.loads(text)
-    except ValueError:
-        return None
-    accuracy = told.get("accuracy") if isinstance(told, dict) else None
-    return float(accuracy) if isinstance(accuracy, int | float) else None
+        seconds, moved, accuracy = told["seconds"]["total"], told["bytes"], told.get("accuracy")
+        words = (
+            f"took {float(seconds):.1f} s, sent {float(moved['sent']) / 1024:.0f} KiB and received "
+            f"{float(moved['received']) / 1024:.0f} KiB"
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "sent a report that cannot be read", None
+    if not isinstance(accuracy, int | float):
+        return words, None
+    return f"{words}; accuracy {accuracy:.3f}", float(accuracy)

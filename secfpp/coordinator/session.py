@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable
 
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
+from secfpp.coordinator.chronicle import Chronicle
 from secfpp.coordinator.invitation import Answers, waiting_for
-from secfpp.coordinator.records import Ledger, Manifest, describe, ledger_entry, reported_accuracy
-from secfpp.errors import PeersMissing, RoundFailed, SecFPPError
-from secfpp.journal.events import Event, EventLog
-from secfpp.journal.evidence import write_evidence
+from secfpp.coordinator.records import describe
+from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.phases import Phases, Totals
-from secfpp.protocol.checking import Blame
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import (
@@ -47,33 +44,34 @@ PHASES = {"Gathering": "share", "Settling": "check", "Asking": "cluster", "Closi
 
 SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
 
-Announce = Callable[[Event], None]
+Diagnose = Callable[[str, str], Awaitable[str]]
+"""What is found at an address where a peer should be, by address and name."""
 Item = tuple[str, Message | PeersMissing]
 """What the inbox holds: a message and its sender, or a peer and why it cannot be reached."""
 
 
 class RunSession:
-    """One run of `job` under the name `run`; `announce` hears every event."""
+    """One run of `job` under the name `run`; its `chronicle` tells what happens."""
 
     def __init__(
-        self, run: str, job: JobSettings, link: Link, settings: CoordinatorSettings
+        self,
+        run: str,
+        job: JobSettings,
+        *,
+        link: Link,
+        settings: CoordinatorSettings,
+        diagnose: Diagnose,
     ) -> None:
         self.run = run
         self.job = job
-        self.listeners: list[Announce] = []
-        self.events: list[Event] = []
-        self.directory: Path = settings.state_dir / run
+        self.chronicle = Chronicle(settings.state_dir / run, run)
         self._link = link
         self._settings = settings
-        self._log = EventLog(self.directory, run)
+        self._diagnose = diagnose
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._stopped = ""
-        self._ledger = Ledger(self.directory, run)
-        self._manifest = Manifest(self.directory, run)
         self._reported: set[str] = set()
-        self._round = 0
-        self._attempt = 0
-        self._told: dict[str, tuple[int, str, int]] = {}
+        self._told: dict[str, tuple[int, str, int, int]] = {}
 
     def deliver(self, sender: str, message: Message) -> None:
         """Take a message of this run; it is handled in turn."""
@@ -85,7 +83,7 @@ class RunSession:
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
         """A message to or from `peer` went wrong: say so; one that cannot be reached is lost."""
-        self._say("trouble", peer=peer, text=str(error))
+        self.chronicle.say("trouble", peer=peer, text=str(error))
         if isinstance(error, PeersMissing):
             self._inbox.put_nowait((peer, error))
 
@@ -103,11 +101,13 @@ class RunSession:
             raise
         finally:
             beats.cancel()
-            self._say("ended", text=reason if completed else f"the run ended early: {reason}")
+            self.chronicle.say(
+                "ended", text=reason if completed else f"the run ended early: {reason}"
+            )
             parties = self._settings.parties
             self._post(Envelope(name, Ended(self.run, completed, reason)) for name in parties)
             await self._link.drain(FAREWELL_SECONDS)
-            self._log.close()
+            self.chronicle.close()
 
     # --- Before the first round.
 
@@ -120,17 +120,28 @@ class RunSession:
             self._link.post([Envelope(peer.name, invite)])
         answers = Answers(tuple(self._settings.parties))
         deadline = time.monotonic() + self._settings.time.connect_wait
-        spoken = time.monotonic()
-        while answers.silent and time.monotonic() < deadline:
-            if self._stopped:
-                raise RoundFailed(f"stopped: {self._stopped}")
-            if time.monotonic() - spoken > SPEAK_EVERY:
-                spoken = time.monotonic()
-                doing = {name: phase for name, (_, phase, _) in self._told.items()}
-                self._say("waiting", text=waiting_for(answers.silent, doing))
-            self._on_answer(answers, invite, await self._next(1.0))
+        asking = asyncio.create_task(self._ask_after(answers))
+        try:
+            while answers.silent and time.monotonic() < deadline:
+                if self._stopped:
+                    raise RoundFailed(f"stopped: {self._stopped}")
+                self._on_answer(answers, invite, await self._next(1.0))
+        finally:
+            asking.cancel()
         answers.check_enough(self._stragglers)
         return answers.roster, answers.common_dim()
+
+    async def _ask_after(self, answers: Answers) -> None:
+        """Every few seconds find out what keeps those who have not answered, and say it."""
+        parties, wait = self._settings.parties, self._settings.time.connect_wait
+        while True:
+            await asyncio.sleep(min(SPEAK_EVERY, wait / 4))
+            unheard = [name for name in answers.silent if name not in self._told]
+            found = await asyncio.gather(*(self._diagnose(parties[n], n) for n in unheard))
+            answers.doing |= dict(zip(unheard, found, strict=True))
+            answers.doing |= {name: self._doing(name) for name in self._told}
+            if answers.silent:
+                self.chronicle.say("waiting", text=waiting_for(answers.silent, answers.doing))
 
     @property
     def _stragglers(self) -> int:
@@ -142,10 +153,12 @@ class RunSession:
         match item:
             case (sender, Accept(geometry=geometry)):
                 answers.accepted[sender] = dict(geometry)
-                self._say("accepted", peer=sender)
+                self.chronicle.say("accepted", peer=sender)
             case (sender, Refuse(key=key, reason=reason)):
                 answers.refused[sender] = f"{key}: {reason}"
-                self._say("refused", peer=sender, text=f"{sender} refused: {key}: {reason}")
+                self.chronicle.say(
+                    "refused", peer=sender, text=f"{sender} refused: {key}: {reason}"
+                )
             case (sender, Progress() as progress):
                 self._moved(sender, progress)
             case (sender, PeersMissing()):
@@ -157,7 +170,7 @@ class RunSession:
         previous: Assignment | None = None
         self.job = with_colluders(self.job, len(roster))
         for number in range(1, self.job.rounds + 1):
-            self._round = number
+            self.chronicle.round = number
             self._reported.clear()
             closed = await self._attempts(roster, dim, previous)
             previous = Assignment(dict(closed.disclosed.labels))
@@ -170,39 +183,58 @@ class RunSession:
         """One round, again without whoever is lost, as long as the rest fits."""
         reason = ""
         for attempt in range(1, MOST_ATTEMPTS + 1):
-            self._attempt = attempt
-            key = AttemptKey(self.run, self._round, attempt)
-            params = round_params(self.job, key, self._link.name, roster, dim)
-            if self._round == 1 and attempt == 1:
-                self._say("parameters", text=describe(params))
+            self.chronicle.attempt = attempt
+            params = self._params(roster, dim, reason)
             clusterer = ClusteringMethod(self.job.clustering.method).clusterer
             apart = apart_levels(self.job, params.feature_sharing.fraction_bits)
             machine = CoordinatorRound(params, clusterer, previous, self._link, os.urandom, apart)
-            self._say("opened", text=f"opened to {len(roster)} parties")
+            self.chronicle.say("opened", text=f"opened to {len(roster)} parties")
             phases = Phases(self._totals, "share")
-            result = await self._drive(machine, phases)
+            reminding = asyncio.create_task(self._remind(machine))
+            try:
+                result = await self._drive(machine, phases)
+            finally:
+                reminding.cancel()
             for violation in machine.violations:
-                self._say("violation", peer=violation.peer, text=str(violation))
+                self.chronicle.say("violation", peer=violation.peer, text=str(violation))
             for blame in machine.blames:
-                self._name(params, blame)
+                self.chronicle.named(params, blame, self._link.certificates())
             if isinstance(result, Closed):
-                self._record(params, result, previous)
-                self._manifest.finished(key, phases.summary())
+                self.chronicle.finished(
+                    params, result, job=self.job, previous=previous, costs=phases.summary()
+                )
                 return result
             reason = result.reason
-            if machine.disclosed is not None:
-                entry = ledger_entry(params, machine.disclosed, self.job, previous)
-                self._ledger.unfinished(entry, reason)
-            self._say("failed", text=f"failed: {reason}")
+            self.chronicle.failed(
+                params, machine.disclosed, job=self.job, previous=previous, reason=reason
+            )
             remaining = tuple(name for name in roster if name not in machine.lost)
             vouched = machine.disclosed is not None and bool(machine.disclosed.labels)
             if remaining == roster or vouched:
                 break  # Who vouched for an assignment joins no other attempt (§7).
             roster = remaining
         raise RoundFailed(
-            f"round {self._round} failed: {reason}",
+            f"round {self.chronicle.round} failed: {reason}",
             fix="the parties keep their last good prompts; see who is named and submit again",
         )
+
+    def _params(self, roster: tuple[str, ...], dim: int, reason: str) -> RoundParams:
+        """The parameters of the present attempt; who is left may be too few, for this reason."""
+        number, attempt = self.chronicle.round, self.chronicle.attempt
+        key = AttemptKey(self.run, number, attempt)
+        try:
+            params = round_params(self.job, key, self._link.name, roster, dim)
+        except ConfigError as error:
+            if (number, attempt) == (1, 1):
+                raise
+            why = reason or "some were lost in the last round"
+            raise RoundFailed(
+                f"round {number} failed: {why}; the others are too few: {error}",
+                fix="see who is named and why, and submit again",
+            ) from error
+        if (number, attempt) == (1, 1):
+            self.chronicle.say("parameters", text=describe(params))
+        return params
 
     async def _drive(self, machine: CoordinatorRound, phases: Phases) -> Closed | Failed:
         """The one loop of the coordinator: messages and time in, messages out."""
@@ -213,7 +245,7 @@ class RunSession:
             if type(machine.state) is not state:
                 state = type(machine.state)
                 phases.begin(PHASES.get(state.__name__, "sum"))
-                self._say("phase", phase=state.__name__.lower(), text=machine.describe())
+                self.chronicle.say("phase", phase=state.__name__.lower(), text=machine.describe())
             if self._stopped:
                 self._post(machine.fail("stopped", self._stopped))
                 break
@@ -222,7 +254,7 @@ class RunSession:
                 if clock.over:
                     self._post(machine.fail("deadline", f"out of time, {machine.describe()}"))
                 elif not clock.left:
-                    self._say("waiting", text=f"no progress, {machine.describe()}")
+                    self.chronicle.say("waiting", text=f"no progress, {machine.describe()}")
                     self._post(machine.expire())
                     clock.progress()
                 continue
@@ -242,14 +274,27 @@ class RunSession:
             raise RoundFailed("the machine stopped without a result")
         return result
 
+    async def _remind(self, machine: CoordinatorRound) -> None:
+        """Every few seconds say whom the attempt waits for, and what they do."""
+        while True:
+            await asyncio.sleep(SPEAK_EVERY)
+            doing = {name: self._doing(name) for name in machine.awaiting}
+            if doing:
+                self.chronicle.say("waiting", text=waiting_for(doing, doing))
+
+    def _doing(self, party: str) -> str:
+        """What a party was last heard to do."""
+        if party not in self._told:
+            return "not heard of"
+        _, phase, done, total = self._told[party]
+        return f"{phase}, {done} of {total}" if total > 1 else phase
+
     def _moved(self, sender: str, progress: Progress) -> bool:
         """Whether a sign of life tells of new steps, not only of life."""
-        now = (progress.round, progress.phase, progress.done)
+        now = (progress.round, progress.phase, progress.done, progress.total)
         before = self._told.get(sender)
         self._told[sender] = now
         return progress.total > 0 and now != before
-
-    # --- Writing down.
 
     async def _reports_of(self, parties: set[str]) -> None:
         """Wait for what the parties tell of the last round; they measure after they have finished.
@@ -266,42 +311,11 @@ class RunSession:
                     parties = parties - {sender}
 
     def _on_report(self, sender: str, report: Report) -> None:
-        """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""
-        self._say("report", peer=sender, text=f"{sender} reports {report.text}")
-        if report.round == self._round:
+        self.chronicle.report(sender, report)
+        if report.round == self.chronicle.round:
             self._reported.add(sender)
-        accuracy = reported_accuracy(report.text)
-        if accuracy is not None:
-            self._ledger.told(report.round, sender, accuracy)
 
-    def _name(self, params: RoundParams, blame: Blame) -> None:
-        """Say who was named, and keep the proof for anyone who has the CA certificate."""
-        key = params.key
-        name = f"evidence-{key.round}-{key.attempt}-{blame.dealer}-{blame.blamed}.json"
-        parties = {p: pem for p, pem in self._link.certificates().items() if p in params.roster}
-        write_evidence(self.directory / name, params, blame, parties)
-        self._say(
-            "named",
-            peer=blame.blamed,
-            text=f"named {blame.blamed}: {blame.rule.value}; the proof is in {name}",
-        )
-
-    def _record(self, params: RoundParams, closed: Closed, previous: Assignment | None) -> None:
-        self._ledger.finished(ledger_entry(params, closed.disclosed, self.job, previous))
-        clusters = len({label for _, label in closed.disclosed.labels})
-        self._say(
-            "closed",
-            text=f"{clusters} clusters from {len(closed.disclosed.distances)} distances; "
-            f"{len(closed.disclosed.means)} means went to their members",
-        )
-        for party, why in closed.lost.items():
-            self._say("lost", peer=party, text=f"lost {party}: {why}")
-
-    def _say(self, event: str, **fields: object) -> None:
-        entry = self._log.record(event, round=self._round, attempt=self._attempt, **fields)
-        self.events.append(entry)
-        for listener in tuple(self.listeners):
-            listener(entry)
+    # --- Small things.
 
     def _totals(self) -> Totals:
         traffic = self._link.traffic().values()
@@ -320,5 +334,5 @@ class RunSession:
         """Tell the parties, a few times per idle timeout, that the coordinator lives."""
         while True:
             await asyncio.sleep(self._settings.time.idle_timeout / 4)
-            alive = Progress(self.run, self._round, "coordinating", 0, 0)
+            alive = Progress(self.run, self.chronicle.round, "coordinating", 0, 0)
             self._post(Envelope(name, alive) for name in self._settings.parties)

@@ -21,9 +21,11 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def demo(
     parties: Annotated[int, typer.Option(help="8, 12 or 16: four for each domain.")] = 8,
-    rounds: Annotated[int, typer.Option(min=1, max=50)] = 3,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    training: Annotated[Training, typer.Option(help="Prompts, or vectors.")] = Training.CLIP,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the data's split and of training.")] = 0,
+    training: Annotated[
+        Training, typer.Option(help="clip: tuned prompts; vectors: planted ones, without torch.")
+    ] = Training.CLIP,
     out: Annotated[Path | None, typer.Option(help="Keep all files here.")] = None,
     output: Output = Format.HUMAN,
 ) -> None:
@@ -36,7 +38,7 @@ def demo(
         cast = scenario(training, parties=parties, rounds=rounds, seed=seed, home=home)
 
         def told(event: Event) -> None:
-            if event.event not in ("report", "phase"):
+            if not event.minor:
                 say(f"{time.monotonic() - started:6.1f} s  {event.sentence()}")
 
         data = run_demo(cast, home, told)

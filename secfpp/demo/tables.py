@@ -51,8 +51,8 @@ def _rounds(data: Json) -> None:
         ]
         for one in data["rounds"]
     ]
-    header = ("round", "clusters", "distances", "flights", *(f"{p} s" for p in phases))
-    show_table("Rounds (seconds: the slowest party)", header, rows)
+    header = ("round", "clusters", "distances", "flights", *phases)
+    show_table("Rounds, and the seconds of the slowest party in each phase", header, rows)
 
 
 def _disclosed(data: Json) -> None:
@@ -63,19 +63,27 @@ def _disclosed(data: Json) -> None:
         ["cluster prompts", "their members only", str(opened["cluster_means_to_members"])],
         ["single prompts, images, class prompts", "nobody", "0"],
     ]
-    show_table("What was opened, and to whom (the ledger)", ("what", "to whom", "count"), rows)
+    show_table("What was opened, and to whom", ("what", "to whom", "count"), rows)
+    say(f"each of them: {data['report']}/coordinator/{data['run']}/ledger.json\n")
 
 
 def _verdict(data: Json) -> None:
     check = data["verify"]
+    say("the same computed in the clear, from the parties' own files:")
+    for what, key in (
+        ("assignments to clusters", "assignments_equal"),
+        (f"{check['distance_checks']} distances, to the last bit", "distances_equal"),
+        ("cluster prompts, to the last bit", "prompts_equal"),
+        ("what was shared, and the trained prompts", "levels_equal"),
+    ):
+        say(f"  {what}: {_word(check[key])}")
     say(
-        f"secure equals plain: assignments {_word(check['assignments_equal'])}, "
-        f"{check['distance_checks']} distances {_word(check['distances_equal'])}, prompts "
-        f"{_word(check['prompts_equal'])}; fixed point cost {check['prompt_max_abs_error']:.1e} "
-        f"of at most {check['prompt_error_bound']:.1e}"
+        f"  cost of fixed point: {check['prompt_max_abs_error']:.1e}, "
+        f"at most {check['prompt_error_bound']:.1e}"
     )
     index = data["adjusted_rand_index"]
-    say(f"found domains: adjusted Rand index {index:.2f} against the true ones (1 is equal)")
+    say(f"  clusters and true domains: adjusted Rand index {index:.2f} (1 is equal)")
+    say("verified" if check["passed"] else "NOT VERIFIED")
 
 
 def _word(equal: bool) -> str:

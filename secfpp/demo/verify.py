@@ -26,6 +26,7 @@ Entry = Mapping[str, object]
 class Verification:
     """What the check found; `passed` only if all of it holds.
 
+    `levels_equal` says that what was dealt is the parties' trained prompts in fixed point.
     `prompt_max_abs_error` is the largest difference between a cluster's prompt as a member holds it
     and the mean of the members' own trained prompts in float64; `prompt_error_bound` what fixed
     point allows.
@@ -34,6 +35,7 @@ class Verification:
     assignments_equal: bool
     distances_equal: bool
     prompts_equal: bool
+    levels_equal: bool
     distance_checks: int
     prompt_max_abs_error: float
     prompt_error_bound: float
@@ -45,6 +47,7 @@ class Verification:
             self.assignments_equal
             and self.distances_equal
             and self.prompts_equal
+            and self.levels_equal
             and self.prompt_max_abs_error <= self.prompt_error_bound
         )
 
@@ -57,6 +60,7 @@ def verify(coordinator_run: Path, party_runs: Mapping[str, Path]) -> Verificatio
         assignments_equal=bool(found) and all(one.assignments_equal for one in found),
         distances_equal=bool(found) and all(one.distances_equal for one in found),
         prompts_equal=bool(found) and all(one.prompts_equal for one in found),
+        levels_equal=bool(found) and all(one.levels_equal for one in found),
         distance_checks=sum(one.distance_checks for one in found),
         prompt_max_abs_error=max((one.prompt_max_abs_error for one in found), default=0.0),
         prompt_error_bound=max((one.prompt_error_bound for one in found), default=0.0),
@@ -82,6 +86,7 @@ def _round(entry: Entry, party_runs: Mapping[str, Path]) -> Verification:
         assignments_equal=labels == dict(assignment.labels),
         distances_equal=opened == plain,
         prompts_equal=all(equal for equal, _, _ in prompts),
+        levels_equal=all(_is_dealt(entry, homes[name], levels[name]) for name in dealers),
         distance_checks=len(opened),
         prompt_max_abs_error=max((error for _, error, _ in prompts), default=0.0),
         prompt_error_bound=max((bound for _, _, bound in prompts), default=0.0),
@@ -98,6 +103,18 @@ def _oracle(
     apart = None if clustering["apart"] is None else int(clustering["apart"])
     method = ClusteringMethod(clustering["method"])
     return run_plain(method.clusterer, Task(dealers, budget, previous, apart), levels)
+
+
+def _is_dealt(entry: Entry, home: Path, levels: NDArray[np.int64]) -> bool:
+    """Whether levels are the trained prompt in fixed point; who was killed has not kept one."""
+    path = home / "domain_prompt.safetensors"
+    if not path.exists():
+        return True
+    sharing = _table(entry["parameters"])["sharings"][-1]
+    scale = 2.0 ** sharing["fraction_bits"]
+    bound = np.floor(float(sharing["clip"]) * scale)
+    exact = np.rint(_prompt(path).astype(np.float64) * scale).clip(-bound, bound)
+    return bool(np.array_equal(exact, levels))
 
 
 def _means(

@@ -27,6 +27,11 @@ class Event:
     seconds: float = 0.0
     text: str = ""
 
+    @property
+    def minor(self) -> bool:
+        """Whether it is for the files only: who follows a run is not told of every step."""
+        return self.event in ("phase", "report", "ended")
+
     def line(self) -> str:
         """The event as one JSON object."""
         fields = {

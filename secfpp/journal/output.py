@@ -14,8 +14,10 @@ from enum import Enum
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from secfpp.errors import SecFPPError
 
@@ -45,16 +47,33 @@ def say(text: str) -> None:
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for people; without a terminal it is as wide as it needs to be."""
+    """A table for people: words to the left, numbers to the right; it fits 80 columns or wraps."""
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=160)
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
     for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
+        numbers = index > 0 and all(_is_number(row[index]) for row in rows)
+        table.add_column(
+            name, justify="right" if numbers else "left", no_wrap=index == 0, overflow="fold"
+        )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # Text: what stands in brackets is no markup.
     console.print(table)
+    say("")
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is one number, with its unit, or nothing."""
+    return cell in ("", "–") or (cell[0].isdigit() and cell.count(" ") <= 1)
 
 
 def speaking(output: Format, command: Callable[[], Data]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from secfpp.errors import RoundFailed, SecFPPError
+from secfpp.errors import RequestRefused, RoundFailed, heard
 from secfpp.journal.events import Event, event_from
 from secfpp.settings.files import JobSettings
 from secfpp.transport.operator_api import OperatorClient
@@ -36,16 +36,13 @@ class Operator:
         await self._ask(verb="stop", run=run)
 
     async def follow(self, run: str) -> AsyncIterator[Event]:
-        """Every event of a run until it ends; RoundFailed where it ended early."""
+        """Every event of a run until it ends; where it ended early, raises what ended it."""
         async for line in self._client.follow(run.encode()):
             fields = json.loads(line)
-            if "outcome" not in fields:
+            if "ended" not in fields:
                 yield event_from(line.decode())
-            elif fields["outcome"] != "completed":
-                raise RoundFailed(
-                    f"{run} ended early: {fields['outcome']}",
-                    fix="see the events above; the parties keep their last good prompts",
-                )
+            elif fields["ended"] is not None:
+                raise heard(fields["ended"], otherwise=RoundFailed)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -56,14 +53,6 @@ class Operator:
             await self._client.call(json.dumps(request).encode(), timeout=self._patience)
         )
         if "error" in answer:
-            raise _Refused(answer["error"]["message"], fix=answer["error"]["code"])
+            raise heard(answer["error"], otherwise=RequestRefused)
         data: dict[str, object] = answer["data"]
         return data
-
-
-class _Refused(SecFPPError):
-    """The coordinator refused a request."""
-
-    code = "SECFPP-E-REQUEST"
-    whose = "operator"
-    exit_code = 2

@@ -57,7 +57,9 @@ def run(
         say(f"submitted as {name}")
         if follow:
             async for event in operator.follow(name):
-                say(event.sentence())
+                if not event.minor:
+                    say(event.sentence())
+            say(f"{name} is done")
         return {"run": name}
 
     speaking(output, lambda: _with(tls, address, coordinator, submit))

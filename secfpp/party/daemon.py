@@ -7,7 +7,7 @@ import signal
 
 import structlog
 
-from secfpp.errors import ConfigError, PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.party.clip_learner import ClipLearner
 from secfpp.party.learner import Learner, VectorLearner
 from secfpp.party.session import PartySession
@@ -47,8 +47,10 @@ class PartyDaemon:
             loop.add_signal_handler(number, self._stopping.set)
         receiving = asyncio.create_task(self._receive())
         stopping = asyncio.create_task(self._stopping.wait())
+        seeking = asyncio.create_task(self._seek())
         await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        seeking.cancel()
         completed = True
         if receiving.done():
             completed = receiving.result()
@@ -56,6 +58,20 @@ class PartyDaemon:
         await self._mailbox.set_serving(False)
         await self._link.close()
         return completed
+
+    async def _seek(self) -> None:
+        """Until the coordinator can be reached, say why not; each reason once."""
+        said = ""
+        while True:
+            try:
+                await self._mailbox.reach(
+                    self._settings.coordinator, self._settings.time.connect_wait
+                )
+                return
+            except PeersMissing as missing:
+                if str(missing) != said:
+                    said = str(missing)
+                    log.warning("no coordinator yet", reason=said)
 
     async def _receive(self) -> bool:
         """Route every message to its run; ends after one run where the settings say so."""
@@ -96,7 +112,7 @@ class PartyDaemon:
         for peer in invite.peers:
             self._known.setdefault(peer.name, Role.PARTY)
         self._session = PartySession(
-            invite, self._link, self._settings, learner=self._learner(job), rounds=job.rounds
+            invite, self._link, self._settings, learner=self._learner(job), job=job
         )
         return asyncio.create_task(self._session.conduct())
 

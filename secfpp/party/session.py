@@ -7,13 +7,14 @@ and released, and the run directory. Shares and masks live in the round's machin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from secfpp.errors import RoundFailed, SecFPPError
+from secfpp.errors import ConfigError, RoundFailed, SecFPPError
 from secfpp.journal.events import EventLog
 from secfpp.journal.phases import Cost, Phases, Totals
 from secfpp.party.learner import Learner
@@ -38,8 +39,8 @@ from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
 from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.consent import policy_of
-from secfpp.settings.files import PartySettings
-from secfpp.settings.rounds import MOST_ATTEMPTS
+from secfpp.settings.files import JobSettings, PartySettings
+from secfpp.settings.rounds import MOST_ATTEMPTS, round_params
 from secfpp.transport.link import Link
 
 MOST_EARLY = 4096
@@ -66,7 +67,13 @@ class PartySession:
     """One run of which this party was told by an invitation."""
 
     def __init__(
-        self, invite: Invite, link: Link, settings: PartySettings, *, learner: Learner, rounds: int
+        self,
+        invite: Invite,
+        link: Link,
+        settings: PartySettings,
+        *,
+        learner: Learner,
+        job: JobSettings,
     ) -> None:
         self.run = invite.run
         self.ended: Ended | None = None
@@ -75,7 +82,7 @@ class PartySession:
         self._link = link
         self._settings = settings
         self._learner = learner
-        self._rounds = rounds
+        self._job = job
         self._log = EventLog(self.directory, invite.run)
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
@@ -133,7 +140,7 @@ class PartySession:
         key = params.key
         if self._latest is not None and key <= self._latest:
             return False
-        agreed = params.rounds == self._rounds and 1 <= key.round <= self._rounds
+        agreed = params.rounds == self._job.rounds and 1 <= key.round <= self._job.rounds
         if agreed and 1 <= key.attempt <= MOST_ATTEMPTS:
             return True
         self._say("violation", text=f"refused round {key.round}, attempt {key.attempt}: not agreed")
@@ -148,13 +155,25 @@ class PartySession:
                 self._link.open(peer.name, peer.address)
         try:
             geometry = await self._learner.prepare(self._preparing)
+            self._consent(int(geometry["dim"]))
         except SecFPPError as error:
             self._say("refused", text=f"refused the run: {error}")
             self._to_coordinator(Refuse(self.run, error.code, str(error)))
             raise
-        self._doing = ("waiting", 0, 0)
+        self._doing = ("waiting for a round", 0, 0)
         self._to_coordinator(Accept(self.run, tuple(sorted(geometry.items()))))
         self._say("accepted", text="accepted the run, waiting for the first round")
+
+    def _consent(self, dim: int) -> None:
+        """Refuse at once what the first attempt would ask among all; each attempt is checked too.
+
+        Thresholds that do not fit are left to the coordinator, which says so once for all.
+        """
+        roster = tuple(peer.name for peer in self._peers)
+        key = AttemptKey(self.run, 1, 1)
+        with contextlib.suppress(ConfigError):
+            params = round_params(self._job, key, self._settings.coordinator, roster, dim)
+            policy_of(self._settings).check_opening(self._link.name, params)
 
     # --- One attempt.
 
@@ -228,7 +247,7 @@ class PartySession:
         """Train and quantise, and hand the vectors to the loop."""
         if isinstance(machine.state, Preparing):
             vectors = await self._vectors.prepare(params, self._told)
-            self._doing = ("round", 0, 0)
+            self._doing = ("exchanging shares", 0, 0)
             self._inbox.put_nowait((self._link.name, Dealt(params.key, vectors)))
 
     def _preparing(self, done: int, total: int) -> None:

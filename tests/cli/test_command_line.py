@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from secfpp.cli import COMMANDS, pki
 from secfpp.demo import commands as demo
-from secfpp.journal.output import Format, speaking
+from secfpp.journal.output import Format, show_table, speaking
 
 BLOCKER = """
 import sys
@@ -109,6 +109,15 @@ def test_what_nobody_foresaw_is_a_defect_with_exit_5_and_shows_no_value(capsys):
     assert (envelope["status"], envelope["error"]["code"]) == ("error", "SECFPP-E-INTERNAL")
     assert "ZeroDivisionError" in said.err
     assert "41, 42" not in said.err
+
+
+def test_a_table_keeps_names_whole_and_shows_what_stands_in_brackets(capsys):
+    words = "round 1: the run ended early, " + "and so on, " * 40 + "[bold]"
+    show_table("Runs", ("run", "last event"), [["hand-1902ea9d", words]])
+    said = capsys.readouterr().err
+    assert "hand-1902ea9d" in said
+    assert "[bold]" in said
+    assert "…" not in said
 
 
 def test_init_writes_files_that_config_show_accepts_and_never_overwrites(tmp_path):

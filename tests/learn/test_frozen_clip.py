@@ -130,7 +130,7 @@ def test_a_tag_is_never_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(checkpoints, "URL_CACHE", tmp_path)
     with pytest.raises(ConfigError, match="ViT-B-16/openai are not on this machine") as error:
         load_clip(ClipSettings(weights="openai"), CPU)
-    assert "secfpp weights fetch" in error.value.fix
+    assert "set clip.weights to its path" in error.value.fix
     with pytest.raises(ConfigError, match="not on this machine"):
         load_clip(ClipSettings(weights="RN50/openai"), CPU)
     with pytest.raises(ConfigError, match="neither a path here nor a tag of ViT-B-16"):

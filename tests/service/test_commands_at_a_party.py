@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from secfpp.errors import PolicyRefusal
 from secfpp.party.learner import Trained
 from secfpp.party.session import Dealt, PartySession
-from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Invite, Open
+from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Invite, Open, Peer, Refuse
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings, PartySettings, Tls
@@ -70,10 +71,13 @@ def opening(attempt: int) -> Open:
     return Open(round_params(JobSettings(), AttemptKey("run", 1, attempt), "boss", ROSTER, DIM))
 
 
-def session_in(tmp_path: Path) -> tuple[PartySession, Outgoing]:
+def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySession, Outgoing]:
     link = Outgoing()
     settings = PartySettings(coordinator="boss", state_dir=tmp_path, tls=Tls(directory=tmp_path))
-    return PartySession(Invite("run", "{}", ()), link, settings, learner=Ready(), rounds=3), link
+    invite = Invite("run", "{}", tuple(Peer(name, "127.0.0.1:1") for name in ROSTER))
+    link.open = lambda name, address: None
+    job = job or JobSettings(rounds=3)
+    return PartySession(invite, link, settings, learner=Ready(), job=job), link
 
 
 async def until(holds) -> None:
@@ -111,6 +115,25 @@ def test_the_last_words_leave_before_the_trainer_ends_and_are_not_waited_for_lon
     asyncio.run(conducted(session, script))
     assert done == [FAREWELL_SECONDS, "trainer ended"]
     assert session._settings.time.idle_timeout > FAREWELL_SECONDS
+
+
+def test_what_policy_forbids_is_refused_by_its_key_before_the_first_round(tmp_path):
+    session, link = session_in(tmp_path, JobSettings(clustering={"method": "one_shot"}))
+    with pytest.raises(PolicyRefusal):
+        asyncio.run(session.conduct())
+    ((to, refusal),) = link.sent
+    assert to == "boss"
+    assert isinstance(refusal, Refuse)
+    assert refusal.reason == "query_kinds: does not list 'pairwise', which the round asks"
+
+
+def test_thresholds_that_do_not_fit_are_left_to_the_coordinator_to_say(tmp_path):
+    session, link = session_in(tmp_path, JobSettings(protocol={"colluders": 4}))
+
+    async def script():
+        await until(lambda: any(isinstance(m, Accept) for _, m in link.sent))
+
+    asyncio.run(conducted(session, script))
 
 
 def test_a_key_that_was_dealt_under_is_never_dealt_under_again(tmp_path):

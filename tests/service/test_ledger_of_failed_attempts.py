@@ -98,11 +98,13 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
             parties=dict.fromkeys(PARTIES, "127.0.0.1:1"),
         )
         job = JobSettings(rounds=1, protocol={"colluders": 1, "stragglers": 1})
-        session = link.session = RunSession("run-1", job, link, settings)
+        session = link.session = RunSession(
+            "run-1", job, link=link, settings=settings, diagnose=None
+        )
         try:
             await session._attempts(PARTIES, 64, None)
         finally:
-            session._log.close()
+            session.chronicle.close()
         return link
 
     link = asyncio.run(run())

@@ -51,6 +51,7 @@ def test_the_secure_run_equals_the_plain_one_and_finds_the_domains(finished):
     assert check["passed"]
     assert check["assignments_equal"]
     assert check["distances_equal"]
+    assert check["levels_equal"]
     assert check["distance_checks"] == sum(r["queries"] for r in data["rounds"])
     assert 0 < check["prompt_max_abs_error"] <= check["prompt_error_bound"]
     assert data["adjusted_rand_index"] == 1.0
@@ -74,6 +75,12 @@ def test_one_flipped_bit_anywhere_fails_the_verification(finished):
         save_file(tensors, path)
         assert not verify(coordinator_run, party_runs).passed, path.name
         path.write_bytes(before)
+    path = party_runs["party-4"] / "round-3" / "domain_prompt.safetensors"
+    before, tensors = path.read_bytes(), load_file(path)
+    tensors["context"].reshape(-1).view(np.uint8)[43] ^= 128  # The sign of one value.
+    save_file(tensors, path)
+    assert not verify(coordinator_run, party_runs).levels_equal
+    path.write_bytes(before)
     ledger = coordinator_run / "ledger.json"
     text = ledger.read_text()
     value = json.loads(text)["rounds"][0]["opened_to_coordinator"]["distances"][5]["value"]

@@ -1,0 +1,100 @@
+"""What is said of a run and written down: events, ledger, manifest, and proofs of lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from secfpp.cluster.queries import Assignment
+from secfpp.coordinator.records import Ledger, Manifest, ledger_entry, reported
+from secfpp.journal.events import Event, EventLog
+from secfpp.journal.evidence import write_evidence
+from secfpp.journal.phases import Cost
+from secfpp.protocol.checking import Blame
+from secfpp.protocol.coordinator_states import Closed
+from secfpp.protocol.disclosure import Disclosed
+from secfpp.protocol.messages import Report
+from secfpp.protocol.params import RoundParams
+from secfpp.settings.files import JobSettings
+
+Announce = Callable[[Event], None]
+
+
+class Chronicle:
+    """The run directory of one run at the coordinator; `listeners` hear every event."""
+
+    def __init__(self, directory: Path, run: str) -> None:
+        self.listeners: list[Announce] = []
+        self.events: list[Event] = []
+        self.round = 0
+        self.attempt = 0
+        self._directory = directory
+        self._log = EventLog(directory, run)
+        self._ledger = Ledger(directory, run)
+        self._manifest = Manifest(directory, run)
+
+    def say(self, event: str, **fields: object) -> None:
+        """Write an event down and tell it; it belongs to the present attempt if not said else."""
+        place: dict[str, object] = {"round": self.round, "attempt": self.attempt}
+        entry = self._log.record(event, **(place | fields))
+        self.events.append(entry)
+        for listener in tuple(self.listeners):
+            listener(entry)
+
+    def finished(
+        self,
+        params: RoundParams,
+        closed: Closed,
+        *,
+        job: JobSettings,
+        previous: Assignment | None,
+        costs: dict[str, Cost],
+    ) -> None:
+        """A round that reached its goal: what it opened, what it cost, who was lost."""
+        self._ledger.finished(ledger_entry(params, closed.disclosed, job, previous))
+        clusters = len({label for _, label in closed.disclosed.labels})
+        self.say(
+            "closed",
+            text=f"{clusters} clusters from {len(closed.disclosed.distances)} distances; "
+            f"{len(closed.disclosed.means)} means went to their members",
+        )
+        for party, why in closed.lost.items():
+            self.say("lost", peer=party, text=f"lost {party}: {why}")
+        self._manifest.finished(params.key, costs)
+
+    def failed(
+        self,
+        params: RoundParams,
+        disclosed: Disclosed | None,
+        *,
+        job: JobSettings,
+        previous: Assignment | None,
+        reason: str,
+    ) -> None:
+        """An attempt without its goal; what it opened stays opened."""
+        if disclosed is not None:
+            self._ledger.unfinished(ledger_entry(params, disclosed, job, previous), reason)
+        self.say("failed", text=f"failed: {reason}")
+
+    def report(self, sender: str, report: Report) -> None:
+        """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""
+        words, accuracy = reported(report.text)
+        self.say("report", peer=sender, round=report.round, text=f"{sender} {words}")
+        if accuracy is not None:
+            self._ledger.told(report.round, sender, accuracy)
+
+    def named(self, params: RoundParams, blame: Blame, certificates: Mapping[str, bytes]) -> None:
+        """Say who was named, and keep the proof for anyone who has the CA certificate."""
+        key = params.key
+        name = f"evidence-{key.round}-{key.attempt}-{blame.dealer}-{blame.blamed}.json"
+        parties = {p: pem for p, pem in certificates.items() if p in params.roster}
+        write_evidence(self._directory / name, params, blame, parties)
+        self.say(
+            "named",
+            peer=blame.blamed,
+            text=f"named {blame.blamed}: {blame.rule.value}; the proof is in {name}",
+        )
+
+    def close(self) -> None:
+        """Nothing more is said."""
+        self._log.close()
