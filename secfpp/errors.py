@@ -104,6 +104,9 @@ def told(error: SecFPPError) -> dict[str, str]:
 
 def heard(fields: Mapping[str, str], otherwise: type[SecFPPError]) -> SecFPPError:
     """The error that another process has told: of its own kind, or of the kind `otherwise`."""
-    kinds = {kind.code: kind for kind in TOLD}
-    kind = kinds.get(fields["code"], otherwise)
-    return kind(fields["message"], fix=fields["fix"])
+    code, message, fix = fields["code"], fields["message"], fields["fix"]
+    if code == PolicyRefusal.code:
+        key, _, reason = message.partition(": ")
+        return PolicyRefusal(key, reason, fix=fix)
+    kind = {kind.code: kind for kind in TOLD}.get(code, otherwise)
+    return kind(message, fix=fix)

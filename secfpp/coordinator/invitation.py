@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from secfpp.errors import ConfigError, PeersMissing
+from secfpp.errors import ConfigError, PeersMissing, PolicyRefusal
 
 Geometry = dict[str, str]
 
@@ -35,16 +35,22 @@ class Answers:
         return tuple(name for name in self.invited if name in self.accepted)
 
     def check_enough(self, allowed: int) -> None:
-        """At most `allowed` may be missing or refuse: PeersMissing names them and their reasons."""
+        """At most `allowed` may be missing or refuse; else an error names them and their reasons.
+
+        PolicyRefusal where all of them refused by their policies, else PeersMissing.
+        """
         known = {name: self.doing.get(name, "not heard of") for name in self.silent}
-        gone = [f"{name} did not answer in time ({what})" for name, what in known.items()]
-        gone += [f"{name} refused: {why}" for name, why in self.refused.items()]
-        if len(gone) > allowed:
-            raise PeersMissing(
-                f"{len(gone)} of {len(self.invited)} parties do not take part, at most {allowed} "
-                f"may be missing: {'; '.join(gone)}",
-                fix="start them, or see their own logs",
-            )
+        gone = {name: f"did not answer in time ({what})" for name, what in known.items()}
+        gone |= {name: f"refused: {why}" for name, why in self.refused.items()}
+        if len(gone) <= allowed:
+            return
+        missing = (
+            f"{len(gone)} of {len(self.invited)} parties do not take part, at most {allowed} may "
+            f"be missing: {_together(gone)}"
+        )
+        if known or not all(why.startswith(PolicyRefusal.code) for why in self.refused.values()):
+            raise PeersMissing(missing, fix="start them, or mend what the words name")
+        raise PolicyRefusal("consent", missing, fix="change the job, or the parties' [policy]")
 
     def common_dim(self) -> int:
         """The prompts' dimension; ConfigError names who differs from most others, and in what."""
@@ -71,8 +77,14 @@ def _short(value: str) -> str:
 
 
 def waiting_for(names: Iterable[str], doing: Mapping[str, str]) -> str:
-    """Whom the run waits for, and what they were last heard to do; those alike stand together."""
+    """Whom the run waits for, and what they were last heard to do."""
+    said = {name: f"({doing.get(name, 'not heard of')})" for name in names}
+    return f"waiting for {_together(said)}"
+
+
+def _together(said: Mapping[str, str]) -> str:
+    """Names with what is said of them; those of whom the same is said stand together."""
     alike: dict[str, list[str]] = {}
-    for name in names:
-        alike.setdefault(doing.get(name, "not heard of"), []).append(name)
-    return "waiting for " + "; ".join(f"{', '.join(who)} ({what})" for what, who in alike.items())
+    for name, what in said.items():
+        alike.setdefault(what, []).append(name)
+    return "; ".join(f"{', '.join(names)} {what}" for what, names in alike.items())

@@ -12,6 +12,7 @@ import typer
 from secfpp.demo.run import run_demo
 from secfpp.demo.scenario import Training, scenario
 from secfpp.demo.tables import show
+from secfpp.errors import ConfigError
 from secfpp.journal.events import Event
 from secfpp.journal.output import Data, Format, Output, say, speaking
 
@@ -33,6 +34,8 @@ def demo(
 
     def run() -> Data:
         started = time.monotonic()
+        if out is not None and out.is_dir() and any(out.iterdir()):
+            raise ConfigError(f"{out} is not empty", fix="give --out a new directory")
         home = (out or Path(tempfile.mkdtemp(prefix="secfpp-demo-"))).absolute()
         say(f"{parties} parties and a coordinator over mutual TLS 1.3; all files in {home}")
         cast = scenario(training, parties=parties, rounds=rounds, seed=seed, home=home)

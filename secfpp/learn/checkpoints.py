@@ -184,7 +184,7 @@ def _tagged(model: str, tag: str) -> Checkpoint:
     if not found:
         raise ConfigError(
             f"the weights {model}/{tag} are not on this machine",
-            fix="nothing is downloaded here: bring a file of them, and set clip.weights to its path",
+            fix="nothing is downloaded: bring a file of them, and set clip.weights to its path",
         )
     return _open_clip_model(f"{model}/{tag}", model, found[0], config)
 

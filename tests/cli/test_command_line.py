@@ -143,6 +143,14 @@ def test_an_operator_whose_coordinator_is_not_there_gets_exit_3_and_the_cause(tm
     assert "TCP refused, nothing listens there" in result.stderr
 
 
+def test_a_demo_never_writes_into_a_directory_that_holds_something(tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    result = CliRunner().invoke(demo.app, ["--training", "vectors", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not empty" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 @pytest.mark.parametrize("parties", ["7", "9", "20"])
 def test_a_demo_of_an_impossible_size_says_which_are_possible(parties):
     result = secfpp("demo", "--training", "vectors", "--parties", parties)
@@ -154,12 +162,12 @@ def test_a_demo_whose_proof_fails_exits_1_and_its_json_says_so(monkeypatch, tmp_
     data = {"verify": {"assignments_equal": False}, "passed": False}
     monkeypatch.setattr(demo, "run_demo", lambda *_: data)
     monkeypatch.setattr(demo, "show", lambda _: None)
-    arguments = ["--training", "vectors", "--out", str(tmp_path), "--format", "json"]
-    result = CliRunner().invoke(demo.app, arguments)
+    arguments = ["--training", "vectors", "--format", "json", "--out"]
+    result = CliRunner().invoke(demo.app, [*arguments, str(tmp_path / "failed")])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["status"] == "error"
     monkeypatch.setattr(demo, "run_demo", lambda *_: {**data, "passed": True})
-    assert CliRunner().invoke(demo.app, arguments).exit_code == 0
+    assert CliRunner().invoke(demo.app, [*arguments, str(tmp_path / "passed")]).exit_code == 0
 
 
 def test_a_party_daemon_of_the_wrong_role_is_refused(tmp_path):

@@ -11,7 +11,15 @@ import pytest
 from secfpp.coordinator.invitation import Answers
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
 from secfpp.demo.scenario import Training, scenario
-from secfpp.errors import ConfigError, PeersMissing
+from secfpp.errors import (
+    ConfigError,
+    PeersMissing,
+    PeerViolation,
+    PolicyRefusal,
+    RoundFailed,
+    heard,
+    told,
+)
 from secfpp.operator.client import Operator
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
@@ -119,3 +127,28 @@ def test_as_many_as_s_may_be_missing_and_no_more():
     answers.check_enough(1)
     with pytest.raises(PeersMissing, match="c did not answer"):
         answers.check_enough(0)
+
+
+def test_refusals_by_policy_are_one_refusal_and_those_alike_stand_together():
+    answers = Answers(("a", "b", "c"))
+    answers.refused = dict.fromkeys("abc", "SECFPP-E-POLICY: query_kinds: does not list 'pairwise'")
+    with pytest.raises(PolicyRefusal, match="missing: a, b, c refused: SECFPP-E-POLICY"):
+        answers.check_enough(1)
+    answers.refused["b"] = "SECFPP-E-CONFIG: no images"
+    with pytest.raises(PeersMissing, match=r"missing: a, c refused: .*; b refused: "):
+        answers.check_enough(1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PolicyRefusal("query_kinds", "no: never", fix="f"), ConfigError("c"), PeersMissing("p")],
+)
+def test_an_error_told_by_another_process_is_the_same_error(error):
+    again = heard(told(error), otherwise=RoundFailed)
+    assert (type(again), str(again), again.fix) == (type(error), str(error), error.fix)
+
+
+def test_an_error_of_a_kind_that_is_not_told_becomes_what_the_caller_expects():
+    violation = PeerViolation("c", "lied")
+    again = heard(told(violation), otherwise=RoundFailed)
+    assert (type(again), str(again)) == (RoundFailed, "c: lied")
