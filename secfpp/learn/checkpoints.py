@@ -9,6 +9,7 @@ import functools
 import hashlib
 import importlib
 import json
+import logging
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -205,7 +206,11 @@ def _open_clip_model(
             f"{source}: these weights were not trained with the activation of {name}",
             fix="take clip.model without -quickgelu",
         )
-    model = open_clip.create_model(name, force_quick_gelu=trained)
+    logging.disable(logging.WARNING)  # It warns of random weights: meant, or replaced below.
+    try:
+        model = open_clip.create_model(name, force_quick_gelu=trained)
+    finally:
+        logging.disable(logging.NOTSET)
     if path is not None:
         _fill(model, path, source)
     described = {**model.visual.preprocess_cfg, **(tag or {})}

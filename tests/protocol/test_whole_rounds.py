@@ -76,7 +76,7 @@ class Weather:
 
 @pytest.mark.parametrize("seed", range(22))
 def test_rounds_in_random_order_with_losses_and_repeats_equal_the_plain_round(
-    federation, equals_plain, seed
+    federation, equals_plain, record_property, seed
 ):
     tally: Counter[str] = Counter()
     for turn in range(ROUNDS_PER_SEED):
@@ -99,7 +99,8 @@ def test_rounds_in_random_order_with_losses_and_repeats_equal_the_plain_round(
         assert finished >= served - 1, "only the party that was cut off may go without its mean"
         assert not any(party.violations for party in network.parties.values())
         tally[weather.kind] += 1
-    print(f"seed {seed}: {dict(tally)}")
+    for kind, number in tally.items():
+        record_property(f"random rounds equal to the plain round: {kind}", number)
 
 
 def test_the_coordinator_never_receives_a_share_and_members_only_receive_sums(federation):
@@ -153,7 +154,9 @@ STATES = (Waiting, *get_args(Running), Finished, Failed)
 MESSAGES = get_args(RoundMessage)
 
 
-def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federation, equals_plain):
+def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(
+    federation, equals_plain, record_property
+):
     """Every (state, message) pair of a party is hit: nothing crashes, nothing slips through.
 
     The strays are copies of a finished round's messages, so none of them fits another round: a
@@ -210,7 +213,7 @@ def test_every_message_in_every_state_is_taken_kept_dropped_or_refused(federatio
                     assert fresh.handle("party-1", stray) == []
         hit.add((Waiting, Open))
     pairs = [(state, message) for state in STATES for message in MESSAGES]
-    print(f"{len(hit)} (state, message) pairs of {len(pairs)} were hit")
+    record_property("(state, message) pairs of a party that were hit", len(hit))
     assert not [(s.__name__, m.__name__) for s, m in pairs if (s, m) not in hit]
 
 
