@@ -34,7 +34,7 @@ from secfpp.protocol.messages import (
 )
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party_states import Failed
-from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
+from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock, next_within
 from secfpp.settings.files import CoordinatorSettings, JobSettings
 from secfpp.settings.rounds import MOST_ATTEMPTS, apart_levels, round_params, with_colluders
 from secfpp.transport.link import Link
@@ -326,7 +326,7 @@ class RunSession:
 
     async def _next(self, seconds: float) -> Item | None:
         try:
-            return await asyncio.wait_for(self._inbox.get(), max(seconds, 0.01))
+            return await next_within(self._inbox, seconds)
         except TimeoutError:
             return None
 

@@ -35,6 +35,8 @@ class PartyDaemon:
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
         self._session: PartySession | None = None
+        self._conducting: asyncio.Task[None] | None = None
+        self._over: asyncio.Future[bool]
         self._stopping = asyncio.Event()
 
     async def serve(self) -> bool:
@@ -43,18 +45,20 @@ class PartyDaemon:
         self._link.open(self._settings.coordinator, self._settings.coordinator_address)
         log.info("listening", party=self._link.name, port=port, waits_for="an invitation")
         loop = asyncio.get_running_loop()
+        self._over = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        receiving = asyncio.create_task(self._receive())
+        routing = asyncio.create_task(self._route())
         stopping = asyncio.create_task(self._stopping.wait())
         seeking = asyncio.create_task(self._seek())
-        await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        seeking.cancel()
-        completed = True
-        if receiving.done():
-            completed = receiving.result()
-        receiving.cancel()
+        ends: set[asyncio.Future[None] | asyncio.Future[bool]] = {routing, stopping, self._over}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, seeking):
+            task.cancel()
+        if routing.done():
+            routing.result()
+        completed = self._over.result() if self._over.done() else True
+        routing.cancel()
         await self._mailbox.set_serving(False)
         await self._link.close()
         return completed
@@ -73,48 +77,36 @@ class PartyDaemon:
                     said = str(missing)
                     log.warning("no coordinator yet", reason=said)
 
-    async def _receive(self) -> bool:
-        """Route every message to its run; ends after one run where the settings say so."""
-        conducting: asyncio.Task[None] | None = None
+    async def _route(self) -> None:
+        """Give every message to its run."""
         while True:
-            receiving = asyncio.create_task(self._link.receive())
-            tasks = {receiving} | ({conducting} if conducting else set())
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if conducting is not None and conducting in done:
-                completed = self._concluded(conducting)
-                conducting = None
-                if self._settings.once:
-                    receiving.cancel()
-                    return completed
-            if receiving in done:
-                sender, message = receiving.result()
-                if isinstance(message, Invite):
-                    conducting = self._invited(sender, message) or conducting
-                elif self._session is not None and run_of(message) == self._session.run:
-                    self._session.deliver(sender, message)
-            else:
-                receiving.cancel()
+            sender, message = await self._link.receive()
+            if isinstance(message, Invite):
+                self._invited(sender, message)
+            elif self._session is not None and run_of(message) == self._session.run:
+                self._session.deliver(sender, message)
 
-    def _invited(self, sender: str, invite: Invite) -> asyncio.Task[None] | None:
+    def _invited(self, sender: str, invite: Invite) -> None:
         if sender != self._settings.coordinator:
             self._trouble(sender, PeerViolation(sender, "invites to a run but coordinates nothing"))
-            return None
+            return
         if self._session is not None:
             if self._session.run != invite.run:
                 self._refuse(invite, "busy", f"this party takes part in {self._session.run}")
-            return None
+            return
         try:
             job = job_from(invite.job)
         except ConfigError as error:
             self._refuse(invite, error.code, str(error))
-            return None
+            return
         log.info("invited", run=invite.run)
         for peer in invite.peers:
             self._known.setdefault(peer.name, Role.PARTY)
         self._session = PartySession(
             invite, self._link, self._settings, learner=self._learner(job), job=job
         )
-        return asyncio.create_task(self._session.conduct())
+        self._conducting = asyncio.create_task(self._session.conduct())
+        self._conducting.add_done_callback(self._concluded)
 
     def _refuse(self, invite: Invite, key: str, reason: str) -> None:
         log.warning("refused", run=invite.run, key=key, reason=reason)
@@ -126,16 +118,22 @@ class PartyDaemon:
             return VectorLearner(job, self._settings)
         return ClipLearner(job, self._settings)
 
-    def _concluded(self, conducting: asyncio.Task[None]) -> bool:
+    def _concluded(self, conducting: asyncio.Task[None]) -> None:
+        """Say how the run went; the daemon ends with it where the settings say so."""
         session, self._session = self._session, None
-        try:
-            conducting.result()
-        except SecFPPError as error:
+        if conducting.cancelled() or session is None or self._over.done():
+            return
+        error = conducting.exception()
+        if error is not None and not isinstance(error, SecFPPError):
+            self._over.set_exception(error)
+            return
+        completed = error is None and session.ended is not None and session.ended.completed
+        if error is None:
+            log.info("the run ended", completed=completed)
+        else:
             log.error("the run ended early", code=error.code, reason=str(error), fix=error.fix)
-            return False
-        completed = session is not None and session.ended is not None and session.ended.completed
-        log.info("the run ended", completed=completed)
-        return completed
+        if self._settings.once:
+            self._over.set_result(completed)
 
     def _admit(self, name: str, role: Role) -> None:
         expected = self._known.get(name)

@@ -37,7 +37,7 @@ from secfpp.protocol.messages import (
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
-from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
+from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock, next_within
 from secfpp.settings.consent import policy_of
 from secfpp.settings.files import JobSettings, PartySettings
 from secfpp.settings.rounds import MOST_ATTEMPTS, round_params
@@ -198,7 +198,7 @@ class PartySession:
             while machine.result is None:
                 self._follow(machine, phases)
                 try:
-                    item = await asyncio.wait_for(self._inbox.get(), max(clock.left, 0.01))
+                    item = await next_within(self._inbox, clock.left)
                 except TimeoutError:
                     self._say("silence", text=f"gave up {machine.waiting_for()}")
                     self._link.post(machine.expire())
@@ -302,7 +302,7 @@ class PartySession:
         """Between rounds: the next message, or the end if the coordinator has fallen silent."""
         patience = self._settings.time.idle_timeout
         try:
-            return await asyncio.wait_for(self._inbox.get(), patience)
+            return await next_within(self._inbox, patience)
         except TimeoutError:
             raise RoundFailed(
                 f"the coordinator {self._settings.coordinator} has been silent for {patience:g} s",

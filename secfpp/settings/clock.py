@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from typing import TypeVar
 
 from secfpp.settings.files import Time
 
 FAREWELL_SECONDS = 5.0
 """Once a run is over, its last words are waited for no longer: whoever is gone does not matter."""
+
+
+Item = TypeVar("Item")
+
+
+async def next_within(inbox: asyncio.Queue[Item], seconds: float) -> Item:
+    """The next item; TimeoutError where none comes in time. What is there needs no timer."""
+    if not inbox.empty():
+        return inbox.get_nowait()
+    return await asyncio.wait_for(inbox.get(), max(seconds, 0.01))
 
 
 class RoundClock:
