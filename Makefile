@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		"torch==$$(sed -n 's/^torch==//p' constraints.txt)" -e '.[train,dev]'
-	$(BIN)/python -c "import secfpp.algebra.kernels"  # Compiles the arithmetic, once.
+	$(BIN)/python -c "import secfpp.algebra.masking"  # Compiles the arithmetic, once.
 	@touch $@
 
 demo: $(STAMP)

@@ -2,7 +2,7 @@
 
 python benchmarks/packing.py [--repeats 31] [--seed 0]
 
-A vector travels from numpy through a protobuf message and a sealed record (AES-GCM, as in TLS) back
+A vector travels from numpy through a payload and a sealed record (AES-GCM, as in TLS) back
 to checked residues; that is CPU time of one core. The bytes on a link come on top, at the measured
 rate of a TCP connection on this machine and at two nominal rates. Both forms take turns. The
 lengths are those of shares: n = 1,000 and n = 20 with d = 8,192, and n = 20 with d = 1,000,000.
@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from secfpp.algebra.field import FieldArray, P
 from secfpp.algebra.randomness import uniform
 from secfpp.bench.machine import provenance
-from secfpp.wire.v1 import round_pb2 as wire
 
 RESULTS = Path(__file__).parent / "results" / "packing.json"
 LENGTHS = (17, 1_366, 166_667)
@@ -36,6 +35,7 @@ LEAST_SECONDS = 2e-3  # A repeat makes as many journeys as take this long.
 PIECE, PIECES = 2**20, 256  # What a link's rate is measured with.
 NOMINAL = {"1 Gbit/s": 1.25e8, "100 Mbit/s": 1.25e7}  # Bytes a second.
 BITS = 61
+COUNT_BYTES = 8
 
 Words = NDArray[np.uint64]
 
@@ -44,8 +44,8 @@ Words = NDArray[np.uint64]
 class Form:
     """How residues become bytes, and bytes residues again (which checks that they are below P)."""
 
-    write: Callable[[FieldArray], bytes]
-    read: Callable[[bytes, int], FieldArray]
+    write: Callable[[FieldArray], bytes | memoryview]
+    read: Callable[[memoryview, int], FieldArray]
 
 
 def main() -> None:
@@ -68,7 +68,10 @@ def measured(
 ) -> list[dict[str, object]]:
     """One row for each form: microseconds of CPU, bytes, and microseconds over each link."""
     values = uniform(length, randomness)
-    forms = {"8 bytes": Form(FieldArray.to_bytes, as_given), "61 bits": Form(packed, unpacked)}
+    forms = {
+        "8 bytes": Form(lambda values: values.buffer, as_given),
+        "61 bits": Form(packed, unpacked),
+    }
     journeys = {name: Journey(form, values) for name, form in forms.items()}
     if not all(journey.arrived().equal(values) for journey in journeys.values()):
         raise SystemExit("a vector did not arrive as it was sent")
@@ -102,13 +105,15 @@ class Journey:
 
     def sealed(self) -> bytes:
         """The record that goes over the link."""
-        body = wire.Residues(count=len(self._values), values=self._form.write(self._values))
-        return self._cipher.encrypt(self._nonce, body.SerializeToString(), None)
+        count = len(self._values).to_bytes(COUNT_BYTES, "little")
+        payload = b"".join((count, self._form.write(self._values)))
+        return self._cipher.encrypt(self._nonce, payload, None)
 
     def arrived(self) -> FieldArray:
         """The vector at the other end."""
-        body = wire.Residues.FromString(self._cipher.decrypt(self._nonce, self.sealed(), None))
-        return self._form.read(body.values, body.count)
+        payload = self._cipher.decrypt(self._nonce, self.sealed(), None)
+        count = int.from_bytes(payload[:COUNT_BYTES], "little")
+        return self._form.read(memoryview(payload)[COUNT_BYTES:], count)
 
     def seconds(self) -> float:
         """CPU seconds of one journey, as the mean of enough."""
@@ -121,7 +126,7 @@ class Journey:
         return (time.process_time() - start) / times
 
 
-def as_given(data: bytes, count: int) -> FieldArray:
+def as_given(data: memoryview, count: int) -> FieldArray:
     """Residues of 8 bytes, not copied."""
     return FieldArray.from_bytes(data, (count,))
 
@@ -131,7 +136,7 @@ def packed(values: FieldArray) -> bytes:
     return pack(values.values).tobytes()
 
 
-def unpacked(data: bytes, count: int) -> FieldArray:
+def unpacked(data: memoryview, count: int) -> FieldArray:
     """Undo `packed`."""
     return FieldArray(unpack(np.frombuffer(data, dtype="<u8"), count))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -17,13 +18,24 @@ from secfpp.algebra.interpolation import interpolation
 from secfpp.algebra.reed_solomon import wrong_positions
 from secfpp.errors import ConfigError, Misuse, RoundFailed
 
+BLOCK: Final = 2**13  # Columns that are encoded at once: their temporaries are a few megabytes.
 
-def placed(pinned: Mapping[int, FieldArray], others: Sequence[int], rows: FieldArray) -> FieldArray:
-    """All parties' values (n, width): the `pinned` ones, and `rows` for the `others` in order."""
-    values = np.empty((len(pinned) + len(others), rows.shape[1]), dtype=np.uint64)
-    values[list(others)] = rows.values
+
+def completed(
+    parties: int, pinned: Mapping[int, FieldArray], matrix: FieldArray, known: Sequence[FieldArray]
+) -> FieldArray:
+    """All parties' values (n, width): the `pinned` ones, and the others', `matrix` · `known`.
+
+    Column block by block, so that nothing but the result grows with the width.
+    """
+    width = len(known[0])
+    others = [j for j in range(parties) if j not in pinned]
+    values = np.empty((parties, width), dtype=np.uint64)
     for j, row in pinned.items():
         values[j] = row.values
+    for start in range(0, width, BLOCK):
+        block = stack([row[start : start + BLOCK] for row in known])
+        values[others, start : start + BLOCK] = (matrix @ block).values
     return FieldArray.proven(values)
 
 
@@ -145,12 +157,10 @@ class LagrangeCode:
         width = chunks.shape[1]
         if any(p.shape != (width,) or not 0 <= j < self.parties for j, p in pinned.items()):
             raise Misuse(f"each pinned share must be {width} residues of a party of the code")
-        known = stack([*(chunks[k] for k in range(self.chunks)), *pinned.values()])
         sources = self.betas[: self.chunks] + tuple(self.alphas[j] for j in pinned)
-        others = tuple(j for j in range(self.parties) if j not in pinned)
-        return placed(
-            pinned, others, _matrix(sources, tuple(self.alphas[j] for j in others)) @ known
-        )
+        targets = tuple(self.alphas[j] for j in range(self.parties) if j not in pinned)
+        known = [*(chunks[k] for k in range(self.chunks)), *pinned.values()]
+        return completed(self.parties, pinned, _matrix(sources, targets), known)
 
     def decode(self, degree: int, parties: Sequence[int], values: FieldArray) -> FieldArray:
         """The chunks (K, width) of a polynomial from the values (answers, width) of some parties.

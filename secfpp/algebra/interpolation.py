@@ -37,7 +37,10 @@ def interpolation(sources: Sequence[int], targets: Sequence[int]) -> FieldArray:
 
 
 def _compiled(signature: object) -> Callable[[Kernel], Kernel]:
-    """As in `kernels`: compiled for these types when the module is imported."""
+    """As in `kernels`: compiled for these types when the module is imported.
+
+    The cache of numba looks at this file only: who changes `kernels.product` empties __pycache__.
+    """
     compiled: Callable[[Kernel], Kernel] = numba.njit(signature, cache=True, nogil=True)
     return compiled
 

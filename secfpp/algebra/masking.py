@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from secfpp.algebra.coding import LagrangeCode, lagrange_matrix, placed
-from secfpp.algebra.field import FieldArray, P, from_integers, stack
+from secfpp.algebra.coding import LagrangeCode, completed, lagrange_matrix
+from secfpp.algebra.field import FieldArray, P, from_integers
 from secfpp.errors import Misuse
 
 
@@ -34,12 +34,10 @@ def deal_zero(code: LagrangeCode, queries: int, pinned: Mapping[int, FieldArray]
         raise Misuse(f"{len(pinned)} mask shares are pinned, D = {degree} are needed")
     if not solvable(code, tuple(pinned)):
         raise Misuse("Σ_k Π_j (β_k − α_j) = 0 over the pinned parties: the masks have no solution")
-    values = stack(list(pinned.values()))
-    if values.shape != (degree, queries):
+    if any(values.shape != (queries,) for values in pinned.values()):
         raise Misuse(f"the pinned mask shares must be {queries} residues each")
-    others = tuple(j for j in range(code.parties) if j not in pinned)
-    rows = _solved(code.parties, code.chunks, code.colluders, tuple(pinned)) @ values
-    return placed(pinned, others, rows)
+    matrix = _solved(code.parties, code.chunks, code.colluders, tuple(pinned))
+    return completed(code.parties, pinned, matrix, list(pinned.values()))
 
 
 def zero_matrix(code: LagrangeCode, pinned: tuple[int, ...], modulus: int = P) -> list[list[int]]:

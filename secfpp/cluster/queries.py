@@ -32,6 +32,8 @@ class Query:
 
         m·x_i − Σ_M is x_i − x_s where M is {i, s}: no less about s than the query with M = {s}.
         """
+        if len(self.members) > 2:
+            return (self.subject,)
         others = tuple(member for member in self.members if member != self.subject)
         return (self.subject, *others) if len(others) == 1 else (self.subject,)
 
@@ -129,8 +131,9 @@ class Known:
 
     def told(self, query: Query) -> bool:
         """Whether the answer is known (or is 0 by itself)."""
-        known = query in self._told or query.turned in self._told
-        return known or query.members == (query.subject,)
+        if query in self._told or query.members == (query.subject,):
+            return True
+        return len(query.members) == 1 and query.turned in self._told
 
     def query(self, subject: str, members: Iterable[str]) -> Query:
         """The query about a set, its members put in roster order."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -86,8 +85,9 @@ class View:
         """SHA-256 of parameters, U, V, all queries, and the labels at stage ASSIGNMENT (§8)."""
         lines = [stage.value, params.digest.hex(), "U", *self.dealers, "V", *self.mask_dealers]
         for batch in self.batches:
-            lines.append("batch")
-            lines += [f"{query.subject}:{','.join(query.members)}" for query in batch]
+            sets: dict[tuple[str, ...], int] = {}
+            asked = [f"{q.subject}:{sets.setdefault(q.members, len(sets))}" for q in batch]
+            lines += ["batch", *(",".join(members) for members in sets), "asks", *asked]
         if assign is not None:
             lines.append(f"assignment after {assign.batches}")
             lines += [f"{party}={label}" for party, label in assign.labels]
@@ -122,10 +122,8 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
     """
     if not queries:
         raise PolicyRefusal("queries", "an empty batch asks for nothing")
-    places = {party: place for place, party in enumerate(view.dealers)}
-    for query in queries:
-        _check_query(places, query)
     sets = {query.members for query in queries}
+    _check_queries(view.dealers, queries, sets)
     if sum(len(members) for members in sets) != len(set().union(*sets)):
         raise PolicyRefusal("query_kinds", "the member sets of one batch overlap")
     means = params.query_kind is not QueryKind.PAIRWISE
@@ -146,14 +144,20 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
         )
 
 
-def _check_query(places: Mapping[str, int], query: Query) -> None:
-    members = query.members
-    if query.subject not in places or not members or not all(m in places for m in members):
+def _check_queries(
+    dealers: tuple[str, ...], queries: tuple[Query, ...], sets: set[tuple[str, ...]]
+) -> None:
+    """Refuse strangers, sets that are empty or out of order, and bare masks."""
+    places = {party: place for place, party in enumerate(dealers)}
+    named = all(members and all(m in places for m in members) for members in sets)
+    if not named or not all(query.subject in places for query in queries):
         raise PolicyRefusal("queries", "a query names a party that is no dealer, or nobody")
-    order = [places[member] for member in members]
-    if any(later <= earlier for earlier, later in pairwise(order)):
-        raise PolicyRefusal("queries", "the members of a query are not in roster order, once each")
-    if members == (query.subject,):
+    for members in sets:
+        if any(places[later] <= places[earlier] for earlier, later in pairwise(members)):
+            raise PolicyRefusal(
+                "queries", "the members of a query are not in roster order, once each"
+            )
+    if any(query.members == (query.subject,) for query in queries):
         raise PolicyRefusal(
             "queries", "a query's only member is its subject: the answer would be the bare mask"
         )

@@ -77,9 +77,9 @@ def pool(held: Mapping[str, Held], view: View) -> Pooled | None:
 def masked_answers(params: RoundParams, pooled: Pooled, view: View, ask: Ask) -> FieldArray:
     """One residue per query of the batch, ‖m·u_i − Σ u_s‖² + Σ_V z (§5), at this party's point."""
     rows = {party: row for row, party in enumerate(view.dealers)}
-    queries = [
-        (rows[query.subject], [rows[member] for member in query.members]) for query in ask.queries
-    ]
+    sets = {query.members for query in ask.queries}
+    members = {those: tuple(rows[member] for member in those) for those in sets}
+    queries = [(rows[query.subject], members[query.members]) for query in ask.queries]
     width = params.feature_code.width(params.feature_sharing.dim)
     masks = pooled.masks[view.asked - len(queries) : view.asked]
     return distance_answers(pooled.shares[0], width, queries, masks)

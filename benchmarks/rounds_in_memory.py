@@ -1,0 +1,235 @@
+"""Whole rounds in the loopback engine, planted, counted and held against the plain computation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secfpp.algebra.field import FieldArray
+from secfpp.algebra.fixedpoint import largest_fraction_bits
+from secfpp.algebra.randomness import SEED_BYTES, Seed
+from secfpp.bench.closed_form import RESIDUE_BYTES, Sizes, bytes_to_open_distances
+from secfpp.cluster.methods import ClusteringMethod
+from secfpp.cluster.plain import run_plain
+from secfpp.cluster.queries import Assignment, Task
+from secfpp.protocol.circumstances import Circumstances
+from secfpp.protocol.coordinator import CoordinatorRound
+from secfpp.protocol.coordinator_states import Closed
+from secfpp.protocol.disclosure import Policy
+from secfpp.protocol.messages import Answers, Deal, RoundMessage, SumShare
+from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
+from secfpp.protocol.party import PartyRound
+from secfpp.protocol.party_states import Finished
+from secfpp.transport.loopback import Loopback, Post, in_order
+from secfpp.wire.checks import MAXIMUM_PARTIES
+from secfpp.wire.codec import encode
+
+COORDINATOR = "coordinator"
+CENTRES, NOISE = 0.2, 0.04
+"""Standard deviations of the planted centres, and of the parties around theirs."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One round. With `moved` it is a later round, in which so many parties are misplaced."""
+
+    parties: int
+    dim: int = 8192
+    colluders: int = 10
+    stragglers: int = 1
+    clusters: int = 2
+    method: ClusteringMethod = ClusteringMethod.ADAPTIVE
+    moved: int = 0
+
+    @property
+    def budget(self) -> int:
+        """All pairs; or one batch for each of two seeds; or all means, and those two that move."""
+        if self.method is ClusteringMethod.ONE_SHOT:
+            return self.parties * (self.parties - 1) // 2
+        return (self.clusters + 2 if self.moved else self.clusters) * self.parties
+
+    @property
+    def apart(self) -> int | None:
+        """The public scale of a first round of adaptive k-means, in squared levels."""
+        if self.method is ClusteringMethod.ONE_SHOT or self.moved:
+            return None
+        bits = largest_fraction_bits(1.0, self.dim, self.parties)
+        return int(self.dim * CENTRES**2 * 4**bits)
+
+
+class NamedSigner:
+    """Signatures that only tell who signed what."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me.encode()
+
+    def sign(self, message: bytes) -> bytes:
+        """The name and a digest."""
+        return self._me + b" signed " + hashlib.sha256(message).digest()
+
+    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
+        """Whether the signature is `party`'s."""
+        return signature == party.encode() + b" signed " + hashlib.sha256(message).digest()
+
+
+class Meter:
+    """Counts what is posted: payload of everybody, wire bytes of those who are watched."""
+
+    def __init__(self, watched: Iterable[str]) -> None:
+        self.messages = 0
+        self.payload: Counter[str] = Counter()
+        self.wire: Counter[str] = Counter(dict.fromkeys(watched, 0))
+
+    def __call__(self, post: Post) -> tuple[Post]:
+        """As a fault of the network: a message that is counted and let through."""
+        self.messages += 1
+        self.payload[post.sender] += payload_bytes(post.message)
+        if post.sender in self.wire:
+            self.wire[post.sender] += len(encode(post.message))
+        return (post,)
+
+
+def payload_bytes(message: RoundMessage) -> int:
+    """Residues and seeds only, as the closed form counts them."""
+    match message:
+        case Deal(shares=shares, masks=masks):
+            return sum(map(size, shares)) + (0 if masks is None else size(masks))
+        case Answers(values=values) | SumShare(values=values):
+            return size(values)
+        case _:
+            return 0
+
+
+def size(value: FieldArray | Seed) -> int:
+    """The bytes of residues, or of the seed that stands for them."""
+    return SEED_BYTES if isinstance(value, Seed) else RESIDUE_BYTES * len(value)
+
+
+class Round:
+    """One case, planted and ready to run."""
+
+    def __init__(self, case: Case, seed: int) -> None:
+        self.case = case
+        self.params = parameters(case)
+        names = self.params.roster
+        rng = np.random.default_rng(seed)
+        centres = rng.normal(size=(case.clusters, case.dim)) * CENTRES
+        quantiser = self.params.feature_sharing.quantiser
+        self.levels: dict[str, NDArray[np.int64]] = {}
+        for index, name in enumerate(names):
+            vector = centres[index % case.clusters] + rng.normal(size=case.dim) * NOISE
+            self.levels[name] = quantiser.levels(vector.astype(np.float32))[0]
+        self.previous = previous(case, names)
+        self.meter = Meter((names[0], names[-1]) if case.parties <= MAXIMUM_PARTIES else ())
+        policy = Policy(COORDINATOR, query_kinds=frozenset(QueryKind))
+        self.network = Loopback(
+            CoordinatorRound(
+                self.params,
+                case.method.clusterer,
+                self.previous,
+                NamedSigner(COORDINATOR),
+                os.urandom,
+                case.apart,
+            ),
+            {
+                name: PartyRound(name, Circumstances(policy, NamedSigner(name), os.urandom))
+                for name in names
+            },
+            {name: (self.levels[name],) for name in names},
+            in_order,
+            self.meter,
+            recording=False,
+        )
+
+    @property
+    def closed(self) -> Closed:
+        """The end of the round, which must have reached its goal."""
+        result = self.network.coordinator.result
+        if not isinstance(result, Closed):
+            raise SystemExit(f"the round failed: {result}")
+        return result
+
+    def exact(self) -> bool:
+        """Whether all that was opened equals the plain computation, to the last bit."""
+        closed = self.closed
+        task = Task(
+            self.params.roster,
+            self.params.query_budget,
+            self.previous,
+            apart=self.case.apart,
+            queries_per_party=self.params.queries_per_party,
+        )
+        plain, transcript = run_plain(self.case.method.clusterer, task, self.levels)
+        opened = tuple((line.query, line.value) for line in closed.disclosed.distances)
+        if opened != transcript or dict(closed.disclosed.labels) != dict(plain.labels):
+            return False
+        quantiser = self.params.prompt_sharing.quantiser
+        means = {
+            cluster: quantiser.mean(sum(self.levels[p] for p in cluster), len(cluster)).tobytes()
+            for cluster in plain.clusters
+            if len(cluster) >= self.params.minimum_cluster
+        }
+        results = [party.result for party in self.network.parties.values()]
+        return all(
+            isinstance(one, Finished)
+            and (None if one.mean is None else one.mean.tobytes()) == means.get(one.cluster)
+            for one in results
+        )
+
+    def payload_formula(self) -> int:
+        """The closed form of docs/protocol.md §10 over all parties."""
+        params = self.params
+        closed = self.closed
+        sizes = Sizes(
+            params.parties,
+            self.case.dim,
+            params.feature_code.chunks,
+            params.colluders,
+            params.stragglers,
+            params.adversaries,
+            params.query_budget,
+            len(closed.disclosed.distances),
+        )
+        sums = 0
+        for label, cluster in enumerate(closed.disclosed.means):
+            helpers = params.helpers(label)
+            sums += len(helpers) * len(cluster) - len(set(helpers) & set(cluster))
+        return bytes_to_open_distances(sizes) + RESIDUE_BYTES * sizes.width * sums
+
+
+def parameters(case: Case) -> RoundParams:
+    """The parameters of a case, K as large as it can be."""
+    pairwise = case.method is ClusteringMethod.ONE_SHOT
+    bits = largest_fraction_bits(1.0, case.dim, case.parties)
+    return RoundParams(
+        key=AttemptKey("large", 1, 1),
+        coordinator=COORDINATOR,
+        roster=tuple(f"party-{index:04d}" for index in range(case.parties)),
+        colluders=case.colluders,
+        stragglers=case.stragglers,
+        adversaries=0,
+        feature=Feature.DOMAIN,
+        sharings=(SharingSpec("domain", case.dim, 1.0, bits),),
+        minimum_cluster=max(3, case.colluders + 2),
+        query_kind=QueryKind.PAIRWISE if pairwise else QueryKind.MEANS,
+        query_budget=case.budget,
+        queries_per_party=min(case.budget, case.dim // 2),
+        rounds=1,
+        strict_queries=False,
+    )
+
+
+def previous(case: Case, names: tuple[str, ...]) -> Assignment | None:
+    """Where a later round starts: the planted clusters, with the first parties misplaced."""
+    if not case.moved:
+        return None
+    labels = {name: index % case.clusters for index, name in enumerate(names)}
+    for name in names[case.clusters : case.clusters + case.moved]:
+        labels[name] = (labels[name] + 1) % case.clusters
+    return Assignment(labels)
