@@ -158,7 +158,13 @@ class Round:
     def exact(self) -> bool:
         """Whether all that was opened equals the plain computation, to the last bit."""
         closed = self.closed
-        task = Task(self.params.roster, self.params.query_budget, self.previous, self.case.apart)
+        task = Task(
+            self.params.roster,
+            self.params.query_budget,
+            self.previous,
+            apart=self.case.apart,
+            queries_per_party=self.params.queries_per_party,
+        )
         plain, transcript = run_plain(self.case.method.clusterer, task, self.levels)
         opened = tuple((line.query, line.value) for line in closed.disclosed.distances)
         if opened != transcript or dict(closed.disclosed.labels) != dict(plain.labels):

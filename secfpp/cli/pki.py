@@ -88,17 +88,24 @@ def install(
 
     def installed() -> Data:
         leaf = store.install(directory, read_bytes(certificate), read_bytes(authority))
+        fingerprint = store.authority_fingerprint(authority)
         say(f"installed: {_sentence(leaf)}")
-        return _facts(leaf)
+        say(f"from now on trusted: the certificate authority with SHA-256 {fingerprint}")
+        say("compare both fingerprints with whoever runs it by another way, a telephone say")
+        return {**_facts(leaf), "authority": fingerprint}
 
     speaking(output, installed)
 
 
 @app.command()
 def show(certificate: Certificate, output: Output = Format.HUMAN) -> None:
-    """Say whose certificate this is, in which role, and until when."""
+    """Say whose certificate it is, in which role, until when; or that it is an authority's."""
 
     def shown() -> Data:
+        fingerprint = store.authority_fingerprint(certificate)
+        if fingerprint is not None:
+            say(f"a certificate authority, SHA-256 {fingerprint}")
+            return {"authority": str(certificate), "fingerprint": fingerprint}
         leaf = store.show(certificate)
         say(_sentence(leaf))
         return _facts(leaf)

@@ -63,7 +63,7 @@ def _continued(task: Task) -> Partition | None:
     """The last partition without the departed; None where a fresh start is better.
 
     That is where there was none, where somebody new came, and where there was only one cluster or
-    nobody shared any: farthest-first sees more of what has changed then.
+    most parties were alone: farthest-first sees more of what has changed then.
     """
     if task.previous is None or not set(task.parties) <= set(task.previous.labels):
         return None
@@ -72,7 +72,8 @@ def _continued(task: Task) -> Partition | None:
         tuple(party for party in cluster if party in present) for cluster in task.previous.clusters
     )
     partition = tuple(cluster for cluster in clusters if cluster)
-    return partition if 1 < len(partition) < len(task.parties) else None
+    alone = sum(len(cluster) == 1 for cluster in partition)
+    return partition if len(partition) > 1 and 2 * alone <= len(task.parties) else None
 
 
 class _Search:
@@ -151,10 +152,8 @@ class _Search:
         return max(candidates, key=lambda p: min(self._between(p, seed) for seed in seeds))
 
     def _between(self, party: str, other: str) -> Fraction:
-        """‖x_party − x_other‖², whichever of the two was asked about the other."""
-        if self._known.told(Query(party, (other,))):
-            return self._known.distance(party, (other,))
-        return self._known.distance(other, (party,))
+        """‖x_party − x_other‖²."""
+        return self._known.distance(party, (other,))
 
     # --- Any round.
 
@@ -228,12 +227,7 @@ class _Search:
         if not wide or not (yield from self._learn_means(partition)):
             return partition
         ends = {members: self._end(members) for members in wide}
-        wanted = [
-            Query(p, (ends[m],))
-            for m in wide
-            for p in m
-            if not self._known.told(Query(ends[m], (p,)))
-        ]
+        wanted = [Query(p, (ends[m],)) for m in wide for p in m]
         if not (yield from self._known.learn(wanted)):
             return partition
         halves = {members: self._halves(members, ends[members]) for members in wide}

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 from itertools import combinations
 
-from secfpp.cluster.queries import Assignment, Dialogue, Known, Query, Task
+from secfpp.cluster.queries import Assignment, Dialogue, Query, Task
 from secfpp.cluster.silhouette import Cluster, Partition, silhouette
 from secfpp.errors import ConfigError
 
@@ -22,16 +22,16 @@ def one_shot(task: Task) -> Dialogue:
     """Ask every pair at once; a budget below n(n−1)/2 raises ConfigError before any query."""
     parties = task.parties
     queries = [Query(b, (a,)) for a, b in combinations(parties, 2)]
-    known = Known(task)
-    if not (yield from known.learn(queries)):
+    if len(queries) > task.budget:
         raise ConfigError(
             f"one-shot clustering of {len(parties)} parties asks {len(queries)} distances, the "
             f"query budget is {task.budget}",
             fix="raise query_budget or choose method = 'adaptive'",
         )
+    answers = (yield tuple(queries)) if queries else ()
     pairs: dict[tuple[str, str], int] = {}
-    for a, b in combinations(parties, 2):
-        pairs[a, b] = pairs[b, a] = int(known.distance(b, (a,)))
+    for (a, b), answer in zip(combinations(parties, 2), answers, strict=True):
+        pairs[a, b] = pairs[b, a] = answer
     return Assignment.of(parties, best_partition(parties, pairs))
 
 

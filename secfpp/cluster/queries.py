@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,8 +21,29 @@ class Query:
     subject: str
     members: tuple[str, ...]
 
+    @property
+    def turned(self) -> Query:
+        """The same distance seen from the other party, where there is one other; else itself."""
+        return Query(self.members[0], (self.subject,)) if len(self.members) == 1 else self
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """Whom the answer is about (§1): the subject, and the other member if it is the only one.
+
+        m·x_i − Σ_M is x_i − x_s where M is {i, s}: no less about s than the query with M = {s}.
+        """
+        if len(self.members) > 2:
+            return (self.subject,)
+        others = tuple(member for member in self.members if member != self.subject)
+        return (self.subject, *others) if len(others) == 1 else (self.subject,)
+
 
 Batch = tuple[Query, ...]
+
+
+def are_all_pairs(batch: Batch, parties: int) -> bool:
+    """Whether more than half of the `parties` stand as single members in the batch (§5)."""
+    return 2 * len({query.members for query in batch if len(query.members) == 1}) > parties
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,7 @@ class Assignment:
 class Task:
     """What a clusterer is to do: partition `parties` (roster order) with at most `budget` queries.
 
+    No more than `queries_per_party` may be about one party (`Query.about`); None sets no limit.
     `previous` is the last round's assignment, of whoever took part then, or None. `apart` is a
     public scale, or None: parties at a squared distance above it are never alike (squared levels).
     """
@@ -61,6 +84,7 @@ class Task:
     budget: int
     previous: Assignment | None = None
     apart: int | None = None
+    queries_per_party: int | None = None
 
 
 Dialogue = Generator[Batch, tuple[int, ...], Assignment]
@@ -70,27 +94,46 @@ Clusterer = Callable[[Task], Dialogue]
 
 
 class Known:
-    """The distances a clusterer has been told: nothing is asked twice, nothing about itself."""
+    """The distances a clusterer has been told: nothing is asked twice, nothing about itself.
+
+    It asks no batch that a party would refuse where means were agreed on (§5).
+    """
 
     def __init__(self, task: Task) -> None:
+        self._task = task
         self._place = {party: index for index, party in enumerate(task.parties)}
         self._told: dict[Query, int] = {}
-        self._left = task.budget
+        self._about: Counter[str] = Counter()
 
     def learn(self, wanted: Iterable[Query]) -> Generator[Batch, tuple[int, ...], bool]:
-        """Ask in one batch what is not known; False, and nothing asked, beyond the budget."""
-        batch = tuple(query for query in dict.fromkeys(wanted) if not self.told(query))
-        if len(batch) > self._left:
+        """Ask in one batch what is not known; False, and nothing asked, if that is too much."""
+        unknown: dict[Query, None] = {}
+        for query in wanted:
+            if not self.told(query) and query.turned not in unknown:
+                unknown[query] = None
+        batch = tuple(unknown)
+        about = self._about + Counter(party for query in batch for party in query.about)
+        if not self._may_ask(batch, about):
             return False
         if batch:
             answers = yield batch
-            self._left -= len(batch)
+            self._about = about
             self._told.update(zip(batch, answers, strict=True))
         return True
 
+    def _may_ask(self, batch: Batch, about: Counter[str]) -> bool:
+        most = self._task.queries_per_party
+        return (
+            len(self._told) + len(batch) <= self._task.budget
+            and (most is None or max(about.values(), default=0) <= most)
+            and not are_all_pairs(batch, len(self._task.parties))
+        )
+
     def told(self, query: Query) -> bool:
         """Whether the answer is known (or is 0 by itself)."""
-        return query in self._told or query.members == (query.subject,)
+        if query in self._told or query.members == (query.subject,):
+            return True
+        return len(query.members) == 1 and query.turned in self._told
 
     def query(self, subject: str, members: Iterable[str]) -> Query:
         """The query about a set, its members put in roster order."""
@@ -105,4 +148,5 @@ class Known:
         query = self.query(subject, members)
         if query.members == (subject,):
             return Fraction(0)
-        return Fraction(self._told[query], len(query.members) ** 2)
+        told = self._told[query if query in self._told else query.turned]
+        return Fraction(told, len(query.members) ** 2)

@@ -35,13 +35,14 @@ class Answers:
         return tuple(name for name in self.invited if name in self.accepted)
 
     def check_enough(self, allowed: int) -> None:
-        """At most `allowed` may be missing or refuse; else an error names them and their reasons.
+        """At most `allowed`, and never all, may be missing or refuse; an error names them and why.
 
         PolicyRefusal where all of them refused by their policies, else PeersMissing.
         """
         known = {name: self.doing.get(name, "not heard of") for name in self.silent}
         gone = {name: f"did not answer in time ({what})" for name, what in known.items()}
         gone |= {name: f"refused: {why}" for name, why in self.refused.items()}
+        allowed = min(allowed, len(self.invited) - 1)
         if len(gone) <= allowed:
             return
         missing = (

@@ -99,10 +99,15 @@ def _oracle(
     clustering = _table(entry["clustering"])
     before = clustering["previous"]
     previous = None if before is None else Assignment(before)
-    budget = _table(entry["parameters"])["query_budget"]
-    apart = None if clustering["apart"] is None else int(clustering["apart"])
-    method = ClusteringMethod(clustering["method"])
-    return run_plain(method.clusterer, Task(dealers, budget, previous, apart), levels)
+    params = _table(entry["parameters"])
+    task = Task(
+        dealers,
+        params["query_budget"],
+        previous,
+        apart=None if clustering["apart"] is None else int(clustering["apart"]),
+        queries_per_party=params["queries_per_party"],
+    )
+    return run_plain(ClusteringMethod(clustering["method"]).clusterer, task, levels)
 
 
 def _is_dealt(entry: Entry, home: Path, levels: NDArray[np.int64]) -> bool:

@@ -85,6 +85,7 @@ class PartySession:
         self._job = job
         self._log = EventLog(self.directory, invite.run)
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
+        self._told_to_end = asyncio.Event()
         self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
         self._doing = ("preparing", 0, 0)
         self._round = 0
@@ -104,6 +105,8 @@ class PartySession:
             kind = type(message).__name__
             self._say("violation", peer=sender, text=f"{sender} sent {kind} as if it coordinated")
             return
+        if isinstance(message, Ended):
+            self._told_to_end.set()
         self._inbox.put_nowait((sender, message))
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
@@ -154,7 +157,9 @@ class PartySession:
             if peer.name != self._link.name:
                 self._link.open(peer.name, peer.address)
         try:
-            geometry = await self._learner.prepare(self._preparing)
+            geometry = await self._prepared()
+            if geometry is None:
+                return
             self._consent(int(geometry["dim"]))
         except SecFPPError as error:
             self._say("refused", text=f"refused the run: {error}")
@@ -163,6 +168,18 @@ class PartySession:
         self._doing = ("waiting for a round", 0, 0)
         self._to_coordinator(Accept(self.run, tuple(sorted(geometry.items()))))
         self._say("accepted", text="accepted the run, waiting for the first round")
+
+    async def _prepared(self) -> dict[str, str] | None:
+        """What all must have alike; None where the run ends before: models take long to load."""
+        preparing = asyncio.create_task(self._learner.prepare(self._preparing))
+        ending = asyncio.create_task(self._told_to_end.wait())
+        try:
+            await asyncio.wait({preparing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            return preparing.result() if preparing.done() else None
+        finally:
+            ending.cancel()
+            preparing.cancel()
+            await asyncio.wait({preparing, ending})
 
     def _consent(self, dim: int) -> None:
         """Refuse at once what the first attempt would ask among all; each attempt is checked too.

@@ -132,6 +132,15 @@ def read_leaf(certificate: x509.Certificate) -> Leaf:
     )
 
 
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it may sign others."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.value.ca
+
+
 def check_issued(certificate: x509.Certificate, authority: x509.Certificate) -> None:
     """Refuse a certificate that `authority` has not issued, or that is not valid now."""
     try:

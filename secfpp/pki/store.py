@@ -20,6 +20,7 @@ from secfpp.pki.certificates import (
     PrivateKey,
     certificate_pem,
     check_issued,
+    is_authority,
     key_pem,
     load_key,
     make_authority,
@@ -119,7 +120,13 @@ def install(directory: Path, certificate: bytes, authority: bytes) -> Leaf:
     parsed, issuer = _parse(certificate, "certificate"), _parse(authority, "CA certificate")
     check_issued(parsed, issuer)
     leaf = read_leaf(parsed)
-    key = load_key(_read(directory / f"{leaf.name}.key"))
+    path = directory / f"{leaf.name}.key"
+    if not path.exists():
+        raise ConfigError(
+            f"the certificate is of {leaf.name}, and {directory} holds no key {path.name}",
+            fix="install it where `secfpp pki request` made the key",
+        )
+    key = load_key(_read(path))
     if parsed.public_key() != key.public_key():
         raise ConfigError(f"the certificate of {leaf.name} does not belong to the key here")
     _write(directory / f"{leaf.name}.crt", certificate)
@@ -147,6 +154,12 @@ def throwaway_federation(directory: Path, roles: dict[str, Role]) -> dict[str, P
 def show(path: Path) -> Leaf:
     """What the certificate at `path` says."""
     return read_leaf(_load_certificate(path))
+
+
+def authority_fingerprint(path: Path) -> str | None:
+    """The fingerprint of the CA certificate at `path`; None where it is a leaf."""
+    certificate = _load_certificate(path)
+    return _fingerprint(certificate) if is_authority(certificate) else None
 
 
 def _load_certificate(path: Path) -> x509.Certificate:

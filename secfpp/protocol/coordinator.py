@@ -307,7 +307,13 @@ class CoordinatorRound:
             for party in self.params.roster:
                 if party not in readies:  # Its shares are unexamined, so its answers would be, too.
                     self._lost.setdefault(party, "did not say in time what it had received")
-        task = Task(view.dealers, self.params.query_budget, self.previous, self.apart)
+        task = Task(
+            view.dealers,
+            self.params.query_budget,
+            self.previous,
+            apart=self.apart,
+            queries_per_party=self.params.queries_per_party,
+        )
         return self._advance(Asking(view, self.clusterer(task), {}, ()), None)
 
     def _on_opening(self, state: Settling, sender: str, opening: Opening) -> Outbox:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from secfpp.cluster.queries import Query
+from secfpp.cluster.queries import Query, are_all_pairs
 from secfpp.errors import PolicyRefusal
 from secfpp.protocol.messages import Assign, EchoStage
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams
@@ -126,8 +126,8 @@ def check_batch(params: RoundParams, view: View, queries: tuple[Query, ...]) -> 
     _check_queries(view.dealers, queries, sets)
     if sum(len(members) for members in sets) != len(set().union(*sets)):
         raise PolicyRefusal("query_kinds", "the member sets of one batch overlap")
-    alone = sum(len(members) == 1 for members in sets)
-    if 2 * alone > len(view.dealers) and params.query_kind is not QueryKind.PAIRWISE:
+    means = params.query_kind is not QueryKind.PAIRWISE
+    if means and are_all_pairs(queries, len(view.dealers)):
         raise PolicyRefusal("query_kinds", "all pairs are asked where only means were agreed")
     if view.batches and params.query_kind is QueryKind.PAIRWISE:
         raise PolicyRefusal("query_kinds", "all pairs are one batch, and this is another")
@@ -164,20 +164,8 @@ def _check_queries(
 
 
 def _queries_about(view: View) -> Counter[str]:
-    """How many queries have each party as their subject or as the only other member (§1).
-
-    m·x_i − Σ_M is x_i − x_s where M is {i, s}: no less about s than the query with M = {s}.
-    """
-    count: Counter[str] = Counter()
-    for batch in view.batches:
-        for query in batch:
-            count[query.subject] += 1
-            if len(query.members) > 2:
-                continue
-            others = [member for member in query.members if member != query.subject]
-            if len(others) == 1:
-                count[others[0]] += 1
-    return count
+    """How many queries are about each party (§1)."""
+    return Counter(party for batch in view.batches for query in batch for party in query.about)
 
 
 def check_labels(view: View, labels: tuple[tuple[str, int], ...]) -> None:

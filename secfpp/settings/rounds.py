@@ -59,12 +59,7 @@ def round_params(
     check_headroom(protocol.clip, bits, dim, parties)
     pairwise = job.clustering.method == "one_shot"
     budget = job.clustering.query_budget or default_budget(parties)
-    if pairwise and budget < parties * (parties - 1) // 2:
-        raise ConfigError(
-            f"one_shot asks n(n−1)/2 = {parties * (parties - 1) // 2} distances, query_budget is "
-            f"{budget}",
-            fix="raise clustering.query_budget",
-        )
+    _check_queries(job, parties, dim, budget)
     return RoundParams(
         key=key,
         coordinator=coordinator,
@@ -77,7 +72,32 @@ def round_params(
         minimum_cluster=protocol.minimum_cluster or max(3, colluders + 2),
         query_kind=QueryKind.PAIRWISE if pairwise else QueryKind.MEANS,
         query_budget=budget,
-        queries_per_party=max(1, min(budget, dim // (2 * job.rounds))),
+        queries_per_party=min(budget, _queries_per_party(job, dim)),
         rounds=job.rounds,
         strict_queries=protocol.strict_queries,
     )
+
+
+def _queries_per_party(job: JobSettings, dim: int) -> int:
+    """The largest q with d' ≥ 2·R·q (protocol.md §1)."""
+    return dim // (2 * job.rounds)
+
+
+def _check_queries(job: JobSettings, parties: int, dim: int, budget: int) -> None:
+    """Both clusterers begin by asking how far one party is from all others, or cannot begin."""
+    first = parties - 1
+    method, formula, needed = job.clustering.method, "at least n−1", first
+    if method == "one_shot":
+        formula, needed = "n(n−1)/2", parties * first // 2
+    if budget < needed:
+        raise ConfigError(
+            f"{method} asks {formula} = {needed} distances, query_budget is {budget}",
+            fix="raise clustering.query_budget",
+        )
+    if _queries_per_party(job, dim) < first:
+        raise ConfigError(
+            f"d' ≥ 2·R·(n−1) is needed (§1): {first} distances about one party are asked among "
+            f"{parties}, in each of R = {job.rounds} rounds; d' = {dim} allows "
+            f"{_queries_per_party(job, dim)}",
+            fix="make fewer rounds, or the prompts longer (clip.tokens)",
+        )

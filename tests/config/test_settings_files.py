@@ -228,6 +228,23 @@ def test_thresholds_that_do_not_fit_are_refused_with_their_numbers(protocol, rul
         round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=1024)
 
 
+@pytest.mark.parametrize("method", ["adaptive", "one_shot"])
+def test_vectors_too_short_for_the_rounds_are_refused_with_the_formula(method):
+    job = JobSettings(rounds=5, clustering={"method": method})
+    with pytest.raises(ConfigError) as refusal:
+        round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=69)
+    assert "d' ≥ 2·R·(n−1) is needed (§1): 7 distances about one party" in str(refusal.value)
+    assert "R = 5 rounds; d' = 69 allows 6" in str(refusal.value)
+    params = round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=70)
+    assert params.queries_per_party == 7
+
+
+def test_a_budget_that_no_clustering_can_begin_with_is_refused():
+    job = JobSettings(clustering={"query_budget": 6})
+    with pytest.raises(ConfigError, match="at least n−1 = 7 distances, query_budget is 6"):
+        round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=1024)
+
+
 def test_one_shot_beyond_its_budget_is_refused_when_the_round_is_opened():
     job = JobSettings(clustering={"method": "one_shot", "query_budget": 20})
     with pytest.raises(ConfigError, match="28 distances, query_budget is 20"):

@@ -108,3 +108,18 @@ def test_the_commands_do_the_same_by_hand(tmp_path):
         assert result.exit_code == 0, result.output
     assert "clinic, role party" in result.output
     assert Identity.load(tmp_path / "clinic").name == "clinic"
+
+
+def test_whoever_installs_sees_the_fingerprint_of_the_authority_that_will_be_trusted(tmp_path):
+    run = CliRunner().invoke
+    fingerprint = store.init(tmp_path / "ca")
+    csr = store.request(tmp_path / "clinic", "clinic", Role.PARTY)
+    certificate, _ = store.sign(tmp_path / "ca", csr, role=Role.PARTY)
+    (tmp_path / "clinic.crt").write_bytes(certificate)
+    authority = str(tmp_path / "ca" / "ca.crt")
+    install = ["install", str(tmp_path / "clinic.crt"), authority, "--dir"]
+    assert fingerprint in run(app, [*install, str(tmp_path / "clinic")]).output
+    assert fingerprint in run(app, ["show", authority]).output
+    elsewhere = run(app, [*install, str(tmp_path / "bank")])
+    assert elsewhere.exit_code == 2
+    assert "holds no key clinic.key" in elsewhere.output

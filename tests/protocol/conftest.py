@@ -132,7 +132,12 @@ def held_against_the_plain_twin(federation, network):
     assert isinstance(closed, Closed), closed
     disclosed = closed.disclosed
     dealers = tuple(party for party, _ in disclosed.labels)
-    task = Task(dealers, federation.params.query_budget, federation.previous)
+    task = Task(
+        dealers,
+        federation.params.query_budget,
+        federation.previous,
+        queries_per_party=federation.params.queries_per_party,
+    )
     levels = {party: federation.levels[party] for party in dealers}
     assignment, transcript = run_plain(federation.method.clusterer, task, levels)
     assert dict(disclosed.labels) == dict(assignment.labels)

@@ -257,13 +257,21 @@ class LyingNetwork:
         return lied
 
 
-def with_liars(setup, lies: Lies, rng: random.Random, order: Order = in_order) -> Loopback:
-    """A round, run to its end, in which each liar of `lies` lies in its ways."""
+def with_liars(
+    setup,
+    lies: Lies,
+    rng: random.Random,
+    order: Order = in_order,
+    *,
+    prepare: Callable[[Loopback], None] = lambda network: None,
+) -> Loopback:
+    """A round, run to its end after `prepare`, in which each liar of `lies` lies in its ways."""
     liars = LyingNetwork(lies, rng)
     network = setup.network(order, liars)
     liars.network = network
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(party_module, "deal", LyingDealer(lies, rng))
+        prepare(network)
         network.run()
     return network
 

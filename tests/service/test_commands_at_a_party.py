@@ -117,6 +117,21 @@ def test_the_last_words_leave_before_the_trainer_ends_and_are_not_waited_for_lon
     assert session._settings.time.idle_timeout > FAREWELL_SECONDS
 
 
+def test_a_run_that_ends_while_a_party_prepares_does_not_keep_it(tmp_path, monkeypatch):
+    session, link = session_in(tmp_path)
+    loading = asyncio.Event()
+
+    async def prepare(self, told) -> dict[str, str]:
+        loading.set()
+        await asyncio.sleep(3600)
+        return {}
+
+    monkeypatch.setattr(Ready, "prepare", prepare)
+    asyncio.run(asyncio.wait_for(conducted(session, loading.wait), 10))
+    assert session.ended == Ended("run", True, "done")
+    assert link.sent == []
+
+
 def test_what_policy_forbids_is_refused_by_its_key_before_the_first_round(tmp_path):
     session, link = session_in(tmp_path, JobSettings(clustering={"method": "one_shot"}))
     with pytest.raises(PolicyRefusal):

@@ -129,6 +129,13 @@ def test_as_many_as_s_may_be_missing_and_no_more():
         answers.check_enough(0)
 
 
+def test_a_run_without_anybody_is_refused_however_many_may_be_missing():
+    answers = Answers(("a",))
+    answers.refused = {"a": "SECFPP-E-CONFIG: data.path: no images in here"}
+    with pytest.raises(PeersMissing, match=r"at most 0 may be missing: a refused: .* no images"):
+        answers.check_enough(1)
+
+
 def test_refusals_by_policy_are_one_refusal_and_those_alike_stand_together():
     answers = Answers(("a", "b", "c"))
     answers.refused = dict.fromkeys("abc", "SECFPP-E-POLICY: query_kinds: does not list 'pairwise'")
