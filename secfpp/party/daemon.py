@@ -37,7 +37,6 @@ class PartyDaemon:
         self._session: PartySession | None = None
         self._conducting: asyncio.Task[None] | None = None
         self._over: asyncio.Future[bool]
-        self._stopping = asyncio.Event()
 
     async def serve(self) -> bool:
         """Run until stopped; whether the last run (if any) reached its goal."""
@@ -47,21 +46,28 @@ class PartyDaemon:
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        routing = asyncio.create_task(self._route())
-        stopping = asyncio.create_task(self._stopping.wait())
-        seeking = asyncio.create_task(self._seek())
-        ends: set[asyncio.Future[None] | asyncio.Future[bool]] = {routing, stopping, self._over}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for task in (stopping, seeking):
-            task.cancel()
-        if routing.done():
-            routing.result()
-        completed = self._over.result() if self._over.done() else True
-        routing.cancel()
-        await self._mailbox.set_serving(False)
-        await self._link.close()
-        return completed
+            loop.add_signal_handler(number, self._end, True)
+        tasks = [asyncio.create_task(self._route()), asyncio.create_task(self._seek())]
+        for task in tasks:
+            task.add_done_callback(self._require_sound)
+        try:
+            return await self._over
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._mailbox.set_serving(False)
+            await self._link.close()
+
+    def _end(self, completed: bool) -> None:
+        """The daemon is to end; whether its last run, if any, reached its goal."""
+        if not self._over.done():
+            self._over.set_result(completed)
+
+    def _require_sound(self, task: asyncio.Task[None]) -> None:
+        """A defect in a task is a defect of the daemon, which ends with it."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._over.done():
+            self._over.set_exception(error)
 
     async def _seek(self) -> None:
         """Until the coordinator can be reached, say why not; each reason once."""
@@ -121,11 +127,11 @@ class PartyDaemon:
     def _concluded(self, conducting: asyncio.Task[None]) -> None:
         """Say how the run went; the daemon ends with it where the settings say so."""
         session, self._session = self._session, None
-        if conducting.cancelled() or session is None or self._over.done():
+        if conducting.cancelled() or session is None:
             return
         error = conducting.exception()
         if error is not None and not isinstance(error, SecFPPError):
-            self._over.set_exception(error)
+            self._require_sound(conducting)
             return
         completed = error is None and session.ended is not None and session.ended.completed
         if error is None:
@@ -133,7 +139,7 @@ class PartyDaemon:
         else:
             log.error("the run ended early", code=error.code, reason=str(error), fix=error.fix)
         if self._settings.once:
-            self._over.set_result(completed)
+            self._end(completed)
 
     def _admit(self, name: str, role: Role) -> None:
         expected = self._known.get(name)
