@@ -8,7 +8,6 @@ same daemons' mailbox, mutual TLS 1.3, certificates and processes, and no coding
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import json
 import statistics
@@ -26,6 +25,7 @@ from secfpp.demo.launcher import COORDINATOR, free_ports
 from secfpp.errors import PeersMissing
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
+from secfpp.transport import process
 from secfpp.transport.grpc_tls import Mailbox
 
 PATIENCE = 120.0  # Seconds that one delivery, or the end of all processes, may take.
@@ -174,6 +174,6 @@ async def _main(plan: Plan, name: str) -> Told:
 
 
 if __name__ == "__main__":
-    gc.freeze()
+    process.settle()
     chosen = Plan(**json.loads(Path(sys.argv[1]).read_text("utf-8")))
     print(json.dumps(asyncio.run(_main(chosen, sys.argv[2]))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from secfpp.journal.logs import configure
 from secfpp.journal.output import Data, Flags, Format, speaking
 from secfpp.settings.files import CoordinatorSettings
 from secfpp.settings.loading import load
+from secfpp.transport import process
 
 app = typer.Typer(add_completion=False)
 
@@ -32,5 +32,5 @@ def _serve(settings: CoordinatorSettings) -> Data:
     async def serve() -> bool:
         return await CoordinatorDaemon(settings).serve()
 
-    gc.freeze()  # What is loaded by now stays; walking it at each collection costs milliseconds.
+    process.settle()
     return {"passed": asyncio.run(serve())}
