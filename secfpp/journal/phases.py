@@ -19,6 +19,15 @@ class Cost:
     sent: int
     received: int
 
+    def plus(self, other: Cost) -> Cost:
+        """The sum of two costs."""
+        return Cost(
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            self.sent + other.sent,
+            self.received + other.received,
+        )
+
     def since(self, earlier: Cost) -> Cost:
         """The difference of two readings."""
         return Cost(
@@ -43,11 +52,15 @@ class Phases:
             self._marks.append((phase, self._now()))
 
     def summary(self) -> dict[str, Cost]:
-        """The cost of each phase up to now, in order of appearance, and of all as `total`."""
+        """The cost of each phase up to now, in order of appearance, and of all as `total`.
+
+        A phase that came again is counted once, with all it took.
+        """
         ends = [*(cost for _, cost in self._marks[1:]), self._now()]
-        costs = {
-            phase: end.since(begin) for (phase, begin), end in zip(self._marks, ends, strict=True)
-        }
+        costs: dict[str, Cost] = {}
+        for (phase, begin), end in zip(self._marks, ends, strict=True):
+            spent = end.since(begin)
+            costs[phase] = costs[phase].plus(spent) if phase in costs else spent
         return {**costs, "total": ends[-1].since(self._marks[0][1])}
 
     def _now(self) -> Cost:

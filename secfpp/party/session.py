@@ -24,6 +24,7 @@ from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.messages import (
     Accept,
+    Assign,
     Ended,
     Envelope,
     Invite,
@@ -223,6 +224,8 @@ class PartySession:
                 clock.progress()
                 if isinstance(item[1], Dealt):
                     phases.begin("share")
+                elif isinstance(item[1], Assign):
+                    phases.begin("sum")  # All distances that will be are open.
                 self._handle(machine, params.key, item)
         finally:
             training.cancel()
