@@ -19,7 +19,7 @@ from secfpp.coordinator.records import describe
 from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.phases import Phases, Totals
 from secfpp.protocol.coordinator import CoordinatorRound
-from secfpp.protocol.coordinator_states import Closed
+from secfpp.protocol.coordinator_states import Closed, Gathering
 from secfpp.protocol.messages import (
     Accept,
     Ended,
@@ -39,8 +39,8 @@ from secfpp.settings.files import CoordinatorSettings, JobSettings
 from secfpp.settings.rounds import MOST_ATTEMPTS, apart_levels, round_params, with_colluders
 from secfpp.transport.link import Link
 
-PHASES = {"Gathering": "share", "Settling": "check", "Asking": "cluster", "Closing": "sum"}
-"""The phase that each state of the machine belongs to."""
+PHASES = {"Gathering": "train", "Settling": "check", "Asking": "cluster", "Closing": "sum"}
+"""The phase that each state of the machine belongs to; the first word of a party begins `share`."""
 
 SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
 
@@ -189,7 +189,7 @@ class RunSession:
             apart = apart_levels(self.job, params.feature_sharing.fraction_bits)
             machine = CoordinatorRound(params, clusterer, previous, self._link, os.urandom, apart)
             self.chronicle.say("opened", text=f"opened to {len(roster)} parties")
-            phases = Phases(self._totals, "share")
+            phases = Phases(self._totals, "train")
             reminding = asyncio.create_task(self._remind(machine))
             try:
                 result = await self._drive(machine, phases)
@@ -268,6 +268,8 @@ class RunSession:
                 self._post(machine.lose(sender, str(message)))
             elif isinstance(message, RoundMessage) and message.key == machine.params.key:
                 clock.progress()
+                if isinstance(machine.state, Gathering):
+                    phases.begin("share")
                 self._post(machine.handle(sender, message))
         result = machine.result
         if result is None:
