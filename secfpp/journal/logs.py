@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import MutableMapping
 
@@ -9,6 +10,7 @@ import structlog
 from structlog.typing import EventDict
 
 from secfpp.errors import Misuse
+from secfpp.journal.defects import WithoutText
 
 _SAYABLE = (str, int, float, bool, type(None))
 
@@ -38,5 +40,8 @@ def configure(process: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    foreign = logging.StreamHandler(sys.stderr)
+    foreign.setFormatter(WithoutText())
+    logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(process=process)

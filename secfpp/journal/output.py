@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated
@@ -20,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from secfpp.errors import SecFPPError
+from secfpp.journal.defects import where
 
 Data = Mapping[str, object]
 
@@ -89,8 +89,8 @@ def speaking(output: Format, command: Callable[[], Data]) -> None:
     except KeyboardInterrupt:
         say("interrupted")
         raise typer.Exit(1) from None
-    except Exception:  # The one place for what nobody foresaw; the traceback shows no values.
-        traceback.print_exc()
+    except Exception as unforeseen:  # The one place for what nobody foresaw.
+        say(where(unforeseen))
         defect = SecFPPError(
             "a defect of SecFPP: the lines above say where", fix="please report it, with them"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from secfpp.cli import COMMANDS, pki
 from secfpp.demo import commands as demo
+from secfpp.journal.logs import configure
 from secfpp.journal.output import Format, show_table, speaking
 
 BLOCKER = """
@@ -98,8 +100,11 @@ def test_keys_that_cannot_be_made_are_an_error_in_words_and_no_traceback(
 
 def test_what_nobody_foresaw_is_a_defect_with_exit_5_and_shows_no_value(capsys):
     def command():
-        share = list(range(41, 49))
-        return {"mean": sum(share) / 0}
+        share = [41, 42]
+        try:
+            return {"mean": float(str(share))}
+        except ValueError as error:
+            raise KeyError(str(share)) from error
 
     with pytest.raises(typer.Exit) as ending:
         speaking(Format.JSON, command)
@@ -107,8 +112,25 @@ def test_what_nobody_foresaw_is_a_defect_with_exit_5_and_shows_no_value(capsys):
     said = capsys.readouterr()
     envelope = json.loads(said.out)
     assert (envelope["status"], envelope["error"]["code"]) == ("error", "SECFPP-E-INTERNAL")
-    assert "ZeroDivisionError" in said.err
+    assert "builtins.ValueError\n... and then\n" in said.err
+    assert "in command" in said.err
+    assert "builtins.KeyError" in said.err
     assert "41, 42" not in said.err
+
+
+def test_logs_of_libraries_show_where_an_exception_arose_and_never_its_text(monkeypatch, capsys):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    configure("alone")
+    try:
+        float(str([41, 42]))
+    except ValueError as error:
+        logging.getLogger("asyncio").error("never retrieved: %r", error, exc_info=error)
+    logging.getLogger("asyncio").warning("slow callback")
+    said = capsys.readouterr().err
+    assert "builtins.ValueError" in said
+    assert "float(str([41, 42]))" in said  # The line of the source, not its value.
+    assert "could not convert" not in said
+    assert "warning asyncio: slow callback" in said
 
 
 def test_a_table_keeps_names_whole_and_shows_what_stands_in_brackets(capsys):
