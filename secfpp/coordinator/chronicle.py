@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from secfpp.cluster.queries import Assignment
-from secfpp.coordinator.records import Ledger, Manifest, ledger_entry, reported
-from secfpp.journal.events import Event, EventLog
+from secfpp.coordinator.records import Entry, Ledger, Manifest, reported
+from secfpp.journal.events import Event, EventLog, read_events
 from secfpp.journal.evidence import write_evidence
 from secfpp.journal.phases import Cost
 from secfpp.protocol.checking import Blame
 from secfpp.protocol.coordinator_states import Closed
-from secfpp.protocol.disclosure import Disclosed
 from secfpp.protocol.messages import Report
 from secfpp.protocol.params import RoundParams
-from secfpp.settings.files import JobSettings
 
 Announce = Callable[[Event], None]
 
@@ -25,7 +22,7 @@ class Chronicle:
 
     def __init__(self, directory: Path, run: str) -> None:
         self.listeners: list[Announce] = []
-        self.events: list[Event] = []
+        self.events: list[Event] = read_events(directory)
         self.round = 0
         self.attempt = 0
         self._directory = directory
@@ -41,40 +38,38 @@ class Chronicle:
         for listener in tuple(self.listeners):
             listener(entry)
 
-    def finished(
-        self,
-        params: RoundParams,
-        closed: Closed,
-        *,
-        job: JobSettings,
-        previous: Assignment | None,
-        costs: dict[str, Cost],
-    ) -> None:
+    def finished(self, entry: Entry | None, closed: Closed, costs: dict[str, Cost]) -> None:
         """A round that reached its goal: what it opened, what it cost, who was lost."""
-        self._ledger.finished(ledger_entry(params, closed.disclosed, job, previous))
-        clusters = len({label for _, label in closed.disclosed.labels})
+        disclosed = closed.disclosed
+        if entry is not None:
+            self._ledger.finished(entry)
+        clusters = len({label for _, label in disclosed.labels})
         self.say(
             "closed",
-            text=f"{clusters} clusters from {len(closed.disclosed.distances)} distances; "
-            f"{len(closed.disclosed.means)} means went to their members",
+            text=f"{clusters} clusters from {len(disclosed.distances)} distances; "
+            f"{len(disclosed.means)} means went to their members",
         )
         for party, why in closed.lost.items():
             self.say("lost", peer=party, text=f"lost {party}: {why}")
-        self._manifest.finished(params.key, costs)
+        self._manifest.finished(disclosed.key, costs)
 
-    def failed(
-        self,
-        params: RoundParams,
-        disclosed: Disclosed | None,
-        *,
-        job: JobSettings,
-        previous: Assignment | None,
-        reason: str,
-    ) -> None:
+    def failed(self, entry: Entry | None, reason: str) -> None:
         """An attempt without its goal; what it opened stays opened."""
-        if disclosed is not None:
-            self._ledger.unfinished(ledger_entry(params, disclosed, job, previous), reason)
+        if entry is not None:
+            self._ledger.unfinished(entry, reason)
         self.say("failed", text=f"failed: {reason}")
+
+    def recovered(self, entry: Entry, *, assigned: bool) -> None:
+        """An attempt that was open when the daemon ended: what it may have opened.
+
+        Once it was `assigned` its sums went from party to party, without the coordinator.
+        """
+        if assigned:
+            self._ledger.finished(entry)
+            self.say("closed", text="the assignment had been sent; the round counts as closed")
+        else:
+            self._ledger.unfinished(entry, "the coordinator ended in the middle of it")
+            self.say("failed", text="failed: the coordinator ended in the middle of it")
 
     def report(self, sender: str, report: Report) -> None:
         """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""

@@ -57,6 +57,15 @@ def event_from(line: str) -> Event:
     return Event(**fields)  # type: ignore[arg-type]  # Our own lines hold our own fields.
 
 
+def read_events(directory: Path) -> list[Event]:
+    """The events in a run directory, none where there is no log; a line cut off in the middle,
+    as a crash may leave it, is left out.
+    """
+    path = directory / "events.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [event_from(line) for line in lines if line.endswith("}")]
+
+
 class EventLog:
     """Appends events to `events.jsonl` in a run directory; each line is on disk when it returns."""
 

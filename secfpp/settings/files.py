@@ -47,6 +47,9 @@ class CoordinatorSettings(Section):
     listen: str = Field("127.0.0.1:7750", description="where parties reach the coordinator")
     operator_listen: str = Field("127.0.0.1:7751", description="where operators reach it")
     state_dir: Path = Field(description="(required) run directories are written below it")
+    store_key: Path | None = Field(
+        None, description="what seals state.sqlite; default store.key in state_dir"
+    )
     once: bool = Field(False, description="end after one run")
     tls: Tls
     parties: dict[str, str] = Field(description="(required) name = host:port, in roster order")
@@ -107,6 +110,9 @@ class PartySettings(Section):
     coordinator: str = Field("coordinator", description="the coordinator's name")
     coordinator_address: str = Field("127.0.0.1:7750", description="where it listens")
     state_dir: Path = Field(description="(required) prompts and run directories, kept private")
+    store_key: Path | None = Field(
+        None, description="what seals state.sqlite; default store.key in state_dir"
+    )
     once: bool = Field(False, description="end after one run")
     tls: Tls
     policy: PolicySettings = Field(default_factory=PolicySettings)

@@ -31,12 +31,13 @@ _NONCE_BYTES = 12
 class SealedStore:
     """The store of one daemon: `state.sqlite` in its state directory.
 
-    The key file is made with the store and never again. Everything here raises StoreFailure, whose
-    text names the file and what is the matter with it.
+    The key file, `store.key` beside it where none is given, is made with the store and never again.
+    Everything here raises StoreFailure, whose text names the file and what is the matter with it.
     """
 
-    def __init__(self, directory: Path, keys: Path) -> None:
+    def __init__(self, directory: Path, keys: Path | None = None) -> None:
         self._path = private_directory(directory) / "state.sqlite"
+        keys = directory / "store.key" if keys is None else keys
         if not self._path.exists() and not keys.exists():
             make_keys(keys)
         self._key_file = keys

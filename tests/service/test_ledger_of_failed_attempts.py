@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from secfpp.coordinator.memory import RunMemory
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import PeersMissing
 from secfpp.protocol.circumstances import Circumstances
@@ -18,6 +19,7 @@ from secfpp.protocol.messages import Answers, Ask, Assign, Envelope, Halt, Invit
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
 from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
+from secfpp.store.sealed import SealedStore
 from secfpp.transport.peers import Traffic
 
 PARTIES = tuple(f"party-{index}" for index in range(8))
@@ -98,11 +100,14 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
             parties=dict.fromkeys(PARTIES, "127.0.0.1:1"),
         )
         job = JobSettings(rounds=1, protocol={"colluders": 1, "stragglers": 1})
-        session = link.session = RunSession(
-            "run-1", job, link=link, settings=settings, diagnose=None
-        )
+        store = SealedStore(tmp_path)
+        memory = RunMemory("run-1", job.model_dump_json(), colluders=1)
+        session = link.session = RunSession(memory, store, link, settings=settings, diagnose=None)
+        session._participants.begin({"dim": "64"})
+        for party in PARTIES:
+            assert not session._participants.accepted(party, {"dim": "64"})
         try:
-            await session._attempts(PARTIES, 64, None)
+            await session._round()
         finally:
             session.chronicle.close()
         return link
