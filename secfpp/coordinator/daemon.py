@@ -22,7 +22,7 @@ from secfpp.settings.files import CoordinatorSettings, job_from
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
 from secfpp.transport.link import Link
-from secfpp.transport.operator_api import operator_service
+from secfpp.transport.operator_api import OPERATOR, operator_service
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class CoordinatorDaemon:
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
         service = operator_service(self._call, self._follow)
-        self._door = TlsServer(identity, settings.operator_listen, (service,))
+        self._door = TlsServer(identity, settings.operator_listen, name=OPERATOR, service=service)
         self._queue: asyncio.Queue[RunSession] = asyncio.Queue()
         self._sessions: dict[str, RunSession] = {}
         self._outcomes: dict[str, SecFPPError | None] = {}
@@ -68,12 +68,13 @@ class CoordinatorDaemon:
         stopping = asyncio.create_task(self._stopping.wait())
         tasks = {receiving, conducting, stopping}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await self._mailbox.end_serving()
+        await self._door.end_serving()
         if self._current is not None:
             await asyncio.wait({conducting}, timeout=self._settings.time.idle_timeout)
         completed = conducting.result() if conducting.done() else True
         for task in tasks:
             task.cancel()
-        await self._mailbox.set_serving(False)
         await self._door.stop(1.0)
         await self._link.close()
         return completed

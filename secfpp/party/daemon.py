@@ -55,7 +55,7 @@ class PartyDaemon:
         finally:
             for task in tasks:
                 task.cancel()
-            await self._mailbox.set_serving(False)
+            await self._mailbox.end_serving()
             await self._link.close()
 
     def _end(self, completed: bool) -> None:
