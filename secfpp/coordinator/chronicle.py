@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from secfpp.cluster.queries import Assignment
 from secfpp.coordinator.records import Ledger, Manifest, ledger_entry, reported
 from secfpp.journal.events import Event, EventLog
 from secfpp.journal.evidence import write_evidence
-from secfpp.journal.phases import Cost
+from secfpp.journal.phases import Cost, spent
 from secfpp.protocol.checking import Blame
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import Disclosed
@@ -17,29 +17,25 @@ from secfpp.protocol.messages import Report
 from secfpp.protocol.params import RoundParams
 from secfpp.settings.files import JobSettings
 
-Announce = Callable[[Event], None]
-
 
 class Chronicle:
     """The run directory of one run at the coordinator; `listeners` hear every event."""
 
     def __init__(self, directory: Path, run: str) -> None:
-        self.listeners: list[Announce] = []
         self.events: list[Event] = []
         self.round = 0
         self.attempt = 0
         self._directory = directory
         self._log = EventLog(directory, run)
+        self.listeners = self._log.listeners
+        self.listeners.append(self.events.append)
         self._ledger = Ledger(directory, run)
         self._manifest = Manifest(directory, run)
 
     def say(self, event: str, **fields: object) -> None:
         """Write an event down and tell it; it belongs to the present attempt if not said else."""
         place: dict[str, object] = {"round": self.round, "attempt": self.attempt}
-        entry = self._log.record(event, **(place | fields))
-        self.events.append(entry)
-        for listener in tuple(self.listeners):
-            listener(entry)
+        self._log.record(event, **(place | fields))
 
     def finished(
         self,
@@ -55,11 +51,13 @@ class Chronicle:
         clusters = len({label for _, label in closed.disclosed.labels})
         self.say(
             "closed",
+            count=len(closed.disclosed.distances),
             text=f"{clusters} clusters from {len(closed.disclosed.distances)} distances; "
             f"{len(closed.disclosed.means)} means went to their members",
         )
-        for party, why in closed.lost.items():
-            self.say("lost", peer=party, text=f"lost {party}: {why}")
+        self.lost(closed.lost)
+        for fields in spent(costs):
+            self.say("cost", **fields)
         self._manifest.finished(params.key, costs)
 
     def failed(
@@ -72,9 +70,16 @@ class Chronicle:
         reason: str,
     ) -> None:
         """An attempt without its goal; what it opened stays opened."""
+        opened = 0
         if disclosed is not None:
+            opened = len(disclosed.distances)
             self._ledger.unfinished(ledger_entry(params, disclosed, job, previous), reason)
-        self.say("failed", text=f"failed: {reason}")
+        self.say("failed", count=opened, text=f"failed: {reason}")
+
+    def lost(self, lost: Mapping[str, str]) -> None:
+        """Say whom an attempt has lost, and why."""
+        for party, why in lost.items():
+            self.say("lost", peer=party, text=f"lost {party}: {why}")
 
     def report(self, sender: str, report: Report) -> None:
         """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""

@@ -30,7 +30,9 @@ def coordinator(
 
 def _serve(settings: CoordinatorSettings) -> Data:
     async def serve() -> bool:
-        return await CoordinatorDaemon(settings).serve()
+        daemon = CoordinatorDaemon(settings)
+        async with daemon.metrics.listening(settings.metrics.listen):
+            return await daemon.serve()
 
     process.settle()
     return {"passed": asyncio.run(serve())}

@@ -15,6 +15,8 @@ import structlog
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import PolicyRefusal, RequestRefused, SecFPPError, told
 from secfpp.journal.events import Event
+from secfpp.journal.logs import log_event
+from secfpp.journal.metrics import Metrics
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.protocol.messages import run_of
@@ -40,6 +42,7 @@ class CoordinatorDaemon:
         self._settings = settings
         self._diagnose = partial(diagnose, identity)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
@@ -141,7 +144,7 @@ class CoordinatorDaemon:
         session = RunSession(
             run, job, link=self._link, settings=self._settings, diagnose=self._diagnose
         )
-        session.chronicle.listeners.append(self._heard)
+        session.chronicle.listeners += [log_event, self.metrics.tally.hear, self._heard]
         self._sessions[run] = session
         self._order.append(run)
         while len(self._order) > FINISHED_KEPT and self._order[0] in self._outcomes:
@@ -185,8 +188,7 @@ class CoordinatorDaemon:
                 if sent == len(events) and session.run not in self._outcomes:
                     await self._news.wait()
 
-    def _heard(self, event: Event) -> None:
-        log.info(event.sentence(), run=event.run)
+    def _heard(self, _: Event) -> None:
         asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
@@ -200,6 +202,7 @@ class CoordinatorDaemon:
             raise PolicyRefusal("roster", f"{name} is not on the coordinator's roster")
 
     def _trouble(self, peer: str, error: SecFPPError) -> None:
-        log.warning("trouble", peer=peer, reason=str(error))
         if self._current is not None:
             self._current.trouble(peer, error)
+        else:
+            log.warning("trouble", peer=peer, reason=str(error))

@@ -208,6 +208,7 @@ class RunSession:
             self.chronicle.failed(
                 params, machine.disclosed, job=self.job, previous=previous, reason=reason
             )
+            self.chronicle.lost(machine.lost)
             remaining = tuple(name for name in roster if name not in machine.lost)
             vouched = machine.disclosed is not None and bool(machine.disclosed.labels)
             if remaining == roster or vouched:

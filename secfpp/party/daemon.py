@@ -8,6 +8,8 @@ import signal
 import structlog
 
 from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.journal.logs import log_event
+from secfpp.journal.metrics import Metrics
 from secfpp.party.clip_learner import ClipLearner
 from secfpp.party.learner import Learner, VectorLearner
 from secfpp.party.session import PartySession
@@ -31,6 +33,7 @@ class PartyDaemon:
         self._settings = settings
         self._known = {settings.coordinator: Role.COORDINATOR}
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
@@ -111,6 +114,7 @@ class PartyDaemon:
         self._session = PartySession(
             invite, self._link, self._settings, learner=self._learner(job), job=job
         )
+        self._session.listeners += [log_event, self.metrics.tally.hear]
         self._conducting = asyncio.create_task(self._session.conduct())
         self._conducting.add_done_callback(self._concluded)
 
@@ -135,9 +139,10 @@ class PartyDaemon:
             return
         completed = error is None and session.ended is not None and session.ended.completed
         if error is None:
-            log.info("the run ended", completed=completed)
+            log.info("the run ended", run=session.run, completed=completed)
         else:
-            log.error("the run ended early", code=error.code, reason=str(error), fix=error.fix)
+            told = {"code": error.code, "reason": str(error), "fix": error.fix}
+            log.error("the run ended early", run=session.run, **told)
         if self._settings.once:
             self._end(completed)
 
@@ -149,6 +154,7 @@ class PartyDaemon:
             raise PolicyRefusal("role", f"{name} comes as {role.value}, not as {expected.value}")
 
     def _trouble(self, peer: str, error: SecFPPError) -> None:
-        log.warning("trouble", peer=peer, reason=str(error))
         if self._session is not None:
             self._session.trouble(peer, error)
+        else:
+            log.warning("trouble", peer=peer, reason=str(error))

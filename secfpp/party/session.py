@@ -16,7 +16,7 @@ from pathlib import Path
 
 from secfpp.errors import ConfigError, RoundFailed, SecFPPError
 from secfpp.journal.events import EventLog
-from secfpp.journal.phases import Cost, Phases, Totals
+from secfpp.journal.phases import Cost, Phases, Totals, spent
 from secfpp.party.learner import Learner
 from secfpp.party.own_vectors import OwnVectors
 from secfpp.party.records import PartyRecords
@@ -85,6 +85,7 @@ class PartySession:
         self._learner = learner
         self._job = job
         self._log = EventLog(self.directory, invite.run)
+        self.listeners = self._log.listeners
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._told_to_end = asyncio.Event()
         self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
@@ -293,6 +294,8 @@ class PartySession:
             told["accuracy"] = accuracy.get("accuracy")
         self._to_coordinator(Report(self.run, number, json.dumps(told)))
         got = "got their mean" if finished.mean is not None else "kept its own prompt"
+        for fields in spent(costs):
+            self._say("cost", **fields)
         self._say("finished", text=f"is in a cluster of {len(finished.cluster)} and {got}")
 
     # --- Small things.
@@ -316,7 +319,8 @@ class PartySession:
         self._link.post(envelopes)
 
     def _say(self, event: str, **fields: object) -> None:
-        self._log.record(event, round=self._round, **fields)
+        attempt = 0 if self._latest is None else self._latest.attempt
+        self._log.record(event, round=self._round, attempt=attempt, **fields)
 
     async def _next_command(self) -> Item:
         """Between rounds: the next message, or the end if the coordinator has fallen silent."""
