@@ -194,7 +194,7 @@ class RunSession:
                 memory.keep(self._store)
                 return result
             reason = result.reason
-            self.chronicle.failed(self._entry(machine), reason)
+            self.chronicle.failed(self._entry(machine), reason, machine.lost)
             memory.entry = None
             if not machine.lost or memory.labels is not None:
                 break  # Who vouched for an assignment joins no other attempt (§7).

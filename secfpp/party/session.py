@@ -13,7 +13,7 @@ from pathlib import Path
 
 from secfpp.errors import RoundFailed, SecFPPError, StoreFailure
 from secfpp.journal.events import EventLog
-from secfpp.journal.phases import Cost
+from secfpp.journal.phases import Cost, spent
 from secfpp.party.acceptance import check_first_opening, is_agreed, is_past, prepared
 from secfpp.party.attempt import Attempt
 from secfpp.party.desk import Desk, Item, Leave
@@ -60,6 +60,7 @@ class PartySession:
         self._desk = Desk(link, settings, memory, store, log)
         self._learner = learner
         self._job = job
+        self.listeners = log.listeners
         self._told_to_end = asyncio.Event()
         self._acceptance: Accept | None = None
         self._records = PartyRecords(self.directory, link.name, memory.run, learner)
@@ -218,6 +219,8 @@ class PartySession:
             told["accuracy"] = accuracy.get("accuracy")
         self._desk.tell_coordinator(Report(self.run, number, json.dumps(told)))
         got = "got their mean" if finished.mean is not None else "kept its own prompt"
+        for fields in spent(costs):
+            self._desk.say("cost", **fields)
         self._desk.say("finished", text=f"is in a cluster of {len(finished.cluster)} and {got}")
 
     async def _next_command(self) -> Item:

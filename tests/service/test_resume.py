@@ -22,7 +22,7 @@ from secfpp.transport.operator_api import OperatorClient
 pytestmark = pytest.mark.xdist_group("processes")
 
 ROUNDS = 20  # A round of vectors takes a tenth of a second; news of it arrives later.
-WAITS = Waits(connect_wait=40, idle_timeout=8, round_deadline=90)
+WAITS = Waits(connect_wait=60, idle_timeout=20, round_deadline=90)
 
 
 @contextmanager
