@@ -6,7 +6,9 @@ Everything goes the way it goes by hand: keys by the steps of `secfpp pki`, conf
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -26,6 +28,8 @@ from secfpp.transport.operator_api import OperatorClient
 
 COORDINATOR = "coordinator"
 OPERATOR = "operator"
+
+LOWEST_PORT, HIGHEST_PORT = 20_000, 32_000
 
 TIME = """
 [time]
@@ -186,11 +190,20 @@ class Federation:
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
-    """A free loopback port for each name: all are held open until all are chosen."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {name: held.getsockname()[1] for name, held in zip(names, sockets, strict=True)}
-    for held in sockets:
-        held.close()
+    """A free loopback port for each name: all are held open until all are chosen.
+
+    They lie below those that systems give to outgoing connections, one of which could otherwise
+    take a port before its daemon does.
+    """
+    held: dict[str, socket.socket] = {}
+    for name in names:
+        while name not in held:
+            port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT)
+            with contextlib.suppress(OSError):
+                held[name] = socket.create_server(("127.0.0.1", port))
+    ports = {name: one.getsockname()[1] for name, one in held.items()}
+    for one in held.values():
+        one.close()
     return ports
 
 
