@@ -70,7 +70,7 @@ class Attempt:
             case Dealt():
                 if isinstance(machine.state, Preparing) and message.key == key:
                     self.phases.begin("share")
-                    desk.keep()  # What is dealt now is never dealt again.
+                    desk.keep()  # Before it is dealt: the attempt's key, and what is dealt.
                     self._send(machine.deal(message.vectors))
             case Leave():
                 desk.leaving = True

@@ -66,7 +66,7 @@ class PartyDaemon:
         memory = unfinished(self._store)
         if memory is not None:
             log.info("started again", run=memory.run)
-            self._begin(memory)
+            self._begin(memory, is_again=True)
         try:
             return await self._over
         finally:
@@ -143,6 +143,7 @@ class PartyDaemon:
     def _take_part(self, invite: Invite) -> None:
         """Begin with a run, or go on with one that was left: under the job it had, no other."""
         memory = recall(self._store, invite.run)
+        is_again = memory is not None
         if memory is None:
             memory = RunMemory(invite.run, invite.job, invite.peers)
         elif memory.job != invite.job:
@@ -150,9 +151,9 @@ class PartyDaemon:
             return
         memory.peers, memory.over = invite.peers, False
         log.info("invited", run=invite.run)
-        self._begin(memory)
+        self._begin(memory, is_again=is_again)
 
-    def _begin(self, memory: RunMemory) -> None:
+    def _begin(self, memory: RunMemory, *, is_again: bool) -> None:
         try:
             job = job_from(memory.job)
             session = PartySession(
@@ -162,6 +163,7 @@ class PartyDaemon:
                 settings=self._settings,
                 learner=self._learner(job),
                 job=job,
+                is_again=is_again,
             )
         except ConfigError as error:
             self._refuse(memory, error.code, str(error))

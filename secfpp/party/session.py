@@ -42,7 +42,7 @@ from secfpp.transport.link import Link
 
 
 class PartySession:
-    """One run of which this party was told by an invitation, now or before it started again."""
+    """One run of which this party was told by an invitation, now or (`is_again`) before a crash."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class PartySession:
         settings: PartySettings,
         learner: Learner,
         job: JobSettings,
+        is_again: bool = False,
     ) -> None:
         self.run = memory.run
         self.directory: Path = settings.state_dir / memory.run
@@ -62,6 +63,7 @@ class PartySession:
         self._job = job
         self.listeners = log.listeners
         self._told_to_end = asyncio.Event()
+        self._is_again = is_again
         self._acceptance: Accept | None = None
         self._records = PartyRecords(self.directory, link.name, memory.run, learner)
         self._vectors = OwnVectors(learner, self._records, memory, self._desk.say)
@@ -144,7 +146,10 @@ class PartySession:
                 desk.keep_early(sender, message)
 
     def _may_open(self, params: RoundParams) -> bool:
-        """Whether an attempt is new and within what was agreed to; from now on it is not new."""
+        """Whether an attempt is new and within what was agreed to; from now on it is not new.
+
+        That is written down with what is dealt in it, before it is dealt.
+        """
         desk, key = self._desk, params.key
         if is_past(desk.memory, key):
             return False
@@ -153,7 +158,6 @@ class PartySession:
             desk.say("violation", text=text)
             return False
         desk.memory.latest = key
-        desk.keep()
         return True
 
     # --- Consent.
@@ -162,7 +166,7 @@ class PartySession:
         """Prepare, and tell the coordinator yes or no."""
         desk = self._desk
         self._open_links()
-        if desk.memory.latest is not None:
+        if self._is_again:
             desk.doing = (STARTED_AGAIN, 0, 0)
             desk.tell_coordinator(Progress(self.run, 0, *desk.doing))
         try:

@@ -96,8 +96,18 @@ def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySes
     link.open = lambda name, address: None
     job = job or JobSettings(rounds=3)
     store = SealedStore(tmp_path)
-    memory = recall(store, "run") or RunMemory("run", "{}", PEERS)
-    return PartySession(memory, store, link, settings=settings, learner=Ready(), job=job), link
+    known = recall(store, "run")
+    memory = known or RunMemory("run", "{}", PEERS)
+    session = PartySession(
+        memory,
+        store,
+        link,
+        settings=settings,
+        learner=Ready(),
+        job=job,
+        is_again=known is not None,
+    )
+    return session, link
 
 
 async def until(holds) -> None:

@@ -123,8 +123,12 @@ def test_a_party_killed_in_a_round_is_missed_in_it_and_back_in_the_next(tmp_path
     with launched(tmp_path) as (federation, cast):
         run = asyncio.run(asked(federation, "submit", cast.job))
         asyncio.run(until_event(federation, run, lambda e: e.phase == "gathering" and e.round == 5))
+        coordinator = federation.processes[COORDINATOR]
+        coordinator.send_signal(signal.SIGSTOP)  # Rounds are faster than a process comes up.
         kill(federation, victim)
         federation.launch(victim)
+        until_said(tmp_path / f"{victim}.log", "started again")
+        coordinator.send_signal(signal.SIGCONT)
         asyncio.run(to_the_end(federation, run))
         codes = federation.wait(30)
     assert set(codes.values()) == {0}
