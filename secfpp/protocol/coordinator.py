@@ -142,19 +142,20 @@ class CoordinatorRound:
         match self._state:
             case Gathering(excused=excused) as state if len(excused) < self.params.parties:
                 return self._excuse(state, frozenset(self.params.roster))
-            case Gathering() as state:
-                return self._begin(state.readies)
+            case Gathering(readies=readies):
+                come = len(readies.keys() - self._lost.keys())
+                if come < self._enough:
+                    return self._miss(f"{come} parties are ready, n − S = {self._enough}")
+                return self._begin(readies)
             case Settling():
                 silent = [self.lose(party, "did not open its leaf") for party in self.awaiting]
                 return [envelope for outbox in silent for envelope in outbox]
             case Asking(answers=answers):
-                return self.fail(
-                    "answers",
-                    f"{len(answers)} answers came, {self.params.answers_needed} are needed; "
-                    f"missing: {', '.join(self.awaiting)}",
-                )
+                return self._miss(f"{len(answers)} answers came, {self.params.answers_needed}")
             case Closing(disclosed=disclosed, done=done):
                 late = dict.fromkeys(self.awaiting, "did not confirm its mean in time")
+                if len(late) + len(self._lost) > self.params.stragglers:
+                    return self._miss(f"{len(done)} parties have finished, n − S = {self._enough}")
                 self._state = Closed(disclosed, done, {**late, **self._lost})
                 return []
             case _:
@@ -178,6 +179,18 @@ class CoordinatorRound:
         self._disclosed = self.disclosed
         self._state = Failed(code, reason)
         return self._to_all(Halt(self.params.key, code, reason))
+
+    @property
+    def _enough(self) -> int:
+        """How many parties must be there: n − S."""
+        return self.params.parties - self.params.stragglers
+
+    def _miss(self, came: str) -> Outbox:
+        """Too few have come: whoever is awaited is lost, so that another attempt can do without."""
+        silent = self.awaiting
+        outbox = self.fail("silence", f"{came} are needed; missing: {', '.join(silent)}")
+        self._lost |= dict.fromkeys(silent, "was silent for too long")
+        return outbox
 
     @property
     def lost(self) -> Mapping[str, str]:
@@ -250,7 +263,7 @@ class CoordinatorRound:
 
         An excused party of which no deal has come anywhere is not waited for.
         """
-        if len(state.readies.keys() - self._lost) < self.params.parties - self.params.stragglers:
+        if len(state.readies.keys() - self._lost) < self._enough:
             return False
         dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
         return all(party in state.excused - dealt for party in self.awaiting)

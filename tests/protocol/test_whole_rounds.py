@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from typing import get_args
 
@@ -18,9 +19,11 @@ from secfpp.protocol.messages import (
     Commitment,
     Deal,
     Dispute,
+    Done,
     Halt,
     Open,
     Opening,
+    Ready,
     RoundMessage,
     SumShare,
 )
@@ -148,6 +151,37 @@ def test_more_than_s_losses_end_the_round_with_the_numbers_and_blame_nobody(fede
     assert isinstance(result, Failed)
     assert "6 parties are ready, n − S = 7 are needed; missing: party-0, party-5" in result.reason
     assert not network.coordinator.violations
+
+
+@pytest.mark.parametrize("kind", [Ready, Answers])
+def test_who_is_silent_beyond_s_is_lost_so_that_another_attempt_can_do_without(federation, kind):
+    """Found by freezing processes: nobody was lost, and the run ended where the rest had fitted."""
+    setup = federation(parties=8, stragglers=1)
+    gone = {"party-0", "party-5"}
+    silent = lambda p: () if p.sender in gone and isinstance(p.message, kind) else (p,)  # noqa: E731
+    network = setup.network(fault=silent)
+    network.run()
+    result = network.coordinator.result
+    assert isinstance(result, Failed)
+    assert re.search(
+        r"6 (answers|parties) .* 7 are needed; missing: party-0, party-5", result.reason
+    )
+    assert network.coordinator.lost.keys() == gone
+
+
+def test_a_round_that_more_than_s_do_not_finish_is_not_closed(federation):
+    """Found by freezing processes: the run was called completed though nobody had a prompt."""
+    setup = federation(parties=8, stragglers=1)
+    gone = {"party-0", "party-5"}
+    network = setup.network(
+        fault=lambda p: () if p.sender in gone and isinstance(p.message, Done) else (p,)
+    )
+    network.run()
+    result = network.coordinator.result
+    assert isinstance(result, Failed)
+    reason = "6 parties have finished, n − S = 7 are needed; missing: party-0, party-5"
+    assert result.reason == reason
+    assert network.coordinator.disclosed.labels
 
 
 STATES = (Waiting, *get_args(Running), Finished, Failed)
