@@ -9,6 +9,7 @@ import typer
 from secfpp.bench.algebra import AlgebraBench, measure_alone
 from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
+from secfpp.bench.network import measure as measure_network
 from secfpp.bench.train import TrainBench, measure
 from secfpp.errors import ConfigError
 from secfpp.journal.output import Data, Format, Output, show_table, speaking
@@ -139,6 +140,37 @@ def algebra(
             for one in results
         ]
         show_table(f"ns of CPU per element, {dim} values", (*header, "ratio", "exact"), rows)
+        return data
+
+    speaking(output, run)
+
+
+@app.command()
+def network(
+    net: Annotated[str, typer.Option(help="One profile, or several with commas.")] = (
+        "none,lan,wan,slow"
+    ),
+    repeats: Annotated[int, typer.Option(min=1)] = 5,
+    output: Output = Format.HUMAN,
+) -> None:
+    """Whether the slow network of the other measurements is as slow as it says."""
+
+    def run() -> Data:
+        data = measure_network(net.split(","), repeats)
+        results = data["results"]
+        assert isinstance(results, list)  # noqa: S101 (narrowing only)
+        header = ("network", "ms asked", "ms round trip", "Mbit/s asked", "Mbit/s each way")
+        rows = [
+            [
+                str(one["net"]),
+                f"{one['rtt_ms_asked']:g}",
+                f"{one['rtt_ms']:.2f}",
+                f"{one['mbit_asked'] or '–'}",
+                f"{one['mbit']:.1f}",
+            ]
+            for one in results
+        ]
+        show_table("userspace shaper on loopback", header, rows)
         return data
 
     speaking(output, run)

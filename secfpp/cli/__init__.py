@@ -31,6 +31,7 @@ COMMANDS = {
     "health": SubCommand("secfpp.operator.health:app", "whether a daemon takes work"),
     "config": SubCommand("secfpp.cli.config:app", "where each setting comes from"),
     "init": SubCommand("secfpp.cli.init:app", "write commented configuration files"),
+    "shape": SubCommand("secfpp.cli.shape:app", "a slow network between addresses, for tests"),
     "bench": SubCommand("secfpp.bench.commands:app", "measurements"),
 }
 
