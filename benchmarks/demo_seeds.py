@@ -27,13 +27,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--parties", type=int, nargs="+", default=[8, 12])
     chosen = parser.parse_args()
+    origin = provenance(0)  # Before the results change the tree.
     runs = []
     for parties in chosen.parties:
         for seed in range(chosen.seeds):
             runs.append(measured(parties, seed))
             print(json.dumps(runs[-1]), flush=True)
             RESULTS.parent.mkdir(parents=True, exist_ok=True)
-            facts = {"schema_version": 1, **provenance(0), "runs": runs}
+            facts = {"schema_version": 1, **origin, "runs": runs}
             RESULTS.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 

@@ -85,6 +85,14 @@ class RoundFailed(SecFPPError):
     exit_code = 1
 
 
+class StoreFailure(SecFPPError):
+    """What a daemon must remember cannot be written or read back: disk, database or key file."""
+
+    code = "SECFPP-E-STORE"
+    whose = "operator"
+    exit_code = 2
+
+
 class RequestRefused(SecFPPError):
     """The coordinator does not understand or accept an operator's request."""
 
@@ -93,7 +101,7 @@ class RequestRefused(SecFPPError):
     exit_code = 2
 
 
-TOLD = (Misuse, ConfigError, PeersMissing, RoundFailed, RequestRefused)
+TOLD = (Misuse, ConfigError, StoreFailure, PeersMissing, RoundFailed, RequestRefused)
 """The kinds that are made of a text alone."""
 
 

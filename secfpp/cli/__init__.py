@@ -26,9 +26,14 @@ COMMANDS = {
     "party": SubCommand("secfpp.party.commands:app", "a party's daemon"),
     "run": SubCommand("secfpp.operator.commands:run_app", "submit a job and follow it"),
     "status": SubCommand("secfpp.operator.commands:status_app", "the runs a coordinator knows"),
+    "log": SubCommand("secfpp.operator.commands:log_app", "what has happened in a run"),
+    "resume": SubCommand(
+        "secfpp.operator.commands:resume_app", "go on with a run that ended early"
+    ),
     "stop": SubCommand("secfpp.operator.commands:stop_app", "end a run"),
     "audit": SubCommand("secfpp.operator.commands:audit_app", "the ledger, held to the rules"),
     "health": SubCommand("secfpp.operator.health:app", "whether a daemon takes work"),
+    "forget": SubCommand("secfpp.cli.forget:app", "delete a run's state and prompts"),
     "config": SubCommand("secfpp.cli.config:app", "where each setting comes from"),
     "init": SubCommand("secfpp.cli.init:app", "write commented configuration files"),
     "shape": SubCommand("secfpp.cli.shape:app", "a slow network between addresses, for tests"),

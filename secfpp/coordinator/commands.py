@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,17 @@ def coordinator(
 ) -> None:
     """Run the coordinator until it is told to end (or for one run, with `once`)."""
     configure("coordinator")
-    speaking(Format.HUMAN, lambda: _serve(load(CoordinatorSettings, config, flags=flags or ())))
+    speaking(
+        Format.HUMAN, lambda: _serve(lambda: load(CoordinatorSettings, config, flags=flags or ()))
+    )
 
 
-def _serve(settings: CoordinatorSettings) -> Data:
+def _serve(read: Callable[[], CoordinatorSettings]) -> Data:
     async def serve() -> bool:
-        return await CoordinatorDaemon(settings).serve()
+        settings = read()
+        daemon = CoordinatorDaemon(settings, read)
+        async with daemon.metrics.listening(settings.metrics.listen):
+            return await daemon.serve()
 
     process.settle()
     return {"passed": asyncio.run(serve())}

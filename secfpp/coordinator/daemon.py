@@ -4,54 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import signal
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import structlog
 
-from secfpp.coordinator.session import RunSession
+from secfpp.coordinator.memory import RunMemory
+from secfpp.coordinator.runs import Runs
+from secfpp.coordinator.session import Paused, RunSession
 from secfpp.errors import PolicyRefusal, RequestRefused, SecFPPError, told
 from secfpp.journal.events import Event
+from secfpp.journal.logs import log_event
+from secfpp.journal.metrics import Metrics
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.protocol.messages import run_of
-from secfpp.settings.files import CoordinatorSettings, job_from
+from secfpp.protocol.messages import Accept, Ended, Envelope, run_of
+from secfpp.settings.files import CoordinatorSettings
+from secfpp.store.sealed import SealedStore
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
 from secfpp.transport.link import Link
-from secfpp.transport.operator_api import operator_service
+from secfpp.transport.operator_api import OPERATOR, operator_service
 
 log = structlog.get_logger()
 
-FINISHED_KEPT = 32  # Runs whose events `status` and `--follow` still know after their end.
-
 
 class CoordinatorDaemon:
-    """Listens, conducts the runs that operators submit, in their order."""
+    """Listens, conducts the runs that operators submit, in their order.
 
-    def __init__(self, settings: CoordinatorSettings) -> None:
+    Told to end (SIGTERM, SIGINT), it opens no other attempt and leaves the run to be gone on with
+    at the next start; told twice, it ends at once. On SIGHUP it reads its settings again and takes
+    over the roster: `reread` returns them.
+    """
+
+    def __init__(
+        self, settings: CoordinatorSettings, reread: Callable[[], CoordinatorSettings]
+    ) -> None:
         identity = Identity.load(settings.tls.directory)
         if identity.leaf.role is not Role.COORDINATOR:
             role = identity.leaf.role.value
             raise PolicyRefusal("role", f"{identity.name} is no coordinator: {role}")
         self._settings = settings
+        self._reread = reread
         self._diagnose = partial(diagnose, identity)
+        self._store = SealedStore(settings.state_dir, settings.store_key)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
         service = operator_service(self._call, self._follow)
-        self._door = TlsServer(identity, settings.operator_listen, (service,))
-        self._queue: asyncio.Queue[RunSession] = asyncio.Queue()
-        self._sessions: dict[str, RunSession] = {}
-        self._outcomes: dict[str, SecFPPError | None] = {}
-        self._order: deque[str] = deque()
-        self._current: RunSession | None = None
-        self._stopping = asyncio.Event()
+        self._door = TlsServer(identity, settings.operator_listen, name=OPERATOR, service=service)
+        self._runs = Runs(self._store, settings, self._session)
         self._news = asyncio.Condition()
+        self._over: asyncio.Future[bool]
+        self._leaving: asyncio.Task[None] | None = None
 
     async def serve(self) -> bool:
         """Run until stopped; whether the last run (if any) reached its goal."""
@@ -61,40 +69,83 @@ class CoordinatorDaemon:
         for name, address in self._settings.parties.items():
             self._link.open(name, address)
         loop = asyncio.get_running_loop()
+        self._over = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        receiving = asyncio.create_task(self._receive())
-        conducting = asyncio.create_task(self._conduct())
-        stopping = asyncio.create_task(self._stopping.wait())
-        tasks = {receiving, conducting, stopping}
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if self._current is not None:
-            await asyncio.wait({conducting}, timeout=self._settings.time.idle_timeout)
-        completed = conducting.result() if conducting.done() else True
+            loop.add_signal_handler(number, self._leave)
+        loop.add_signal_handler(signal.SIGHUP, self._change)
+        tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._conduct())]
         for task in tasks:
-            task.cancel()
-        await self._mailbox.set_serving(False)
-        await self._door.stop(1.0)
-        await self._link.close()
-        return completed
+            task.add_done_callback(self._require_sound)
+        try:
+            return await self._over
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._end_serving()
+            await self._door.stop(1.0)
+            await self._link.close()
+            self._store.close()
 
-    def _stop(self) -> None:
-        if self._current is not None:
-            self._current.stop("the coordinator was told to end")
-        self._stopping.set()
+    def _leave(self) -> None:
+        """Told to end: soon, if an attempt is open, else and the second time at once."""
+        session = self._runs.current
+        if self._leaving is not None or session is None:
+            self._end(True)
+        else:
+            self._leaving = asyncio.create_task(self._leave_after(session))
+
+    async def _leave_after(self, session: RunSession) -> None:
+        """The attempt that is open may take as long as a round may stand still."""
+        log.info("told to end", waits_for="the attempt that is open", run=session.run)
+        session.pause()
+        await self._end_serving()
+        await asyncio.sleep(self._settings.time.idle_timeout)
+        self._end(True)
+
+    async def _end_serving(self) -> None:
+        """Tell health checks that new work is not welcome."""
+        await self._mailbox.end_serving()
+        await self._door.end_serving()
+
+    def _end(self, completed: bool) -> None:
+        if not self._over.done():
+            self._over.set_result(completed)
+
+    def _require_sound(self, task: asyncio.Task[None]) -> None:
+        """A defect in a task is a defect of the daemon, which ends with it."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    def _change(self) -> None:
+        """Take over the roster of the settings as they are now; nothing else changes."""
+        try:
+            parties = self._reread().parties
+        except SecFPPError as error:
+            log.error("the settings cannot be read again", reason=str(error), fix=error.fix)
+            return
+        self._settings = self._settings.model_copy(update={"parties": parties})
+        log.info("read again", parties=len(parties))
+        for name, address in parties.items():
+            self._link.open(name, address)
+        if self._runs.current is not None:
+            self._runs.current.change(parties)
 
     async def _receive(self) -> None:
         while True:
             sender, message = await self._link.receive()
-            session = self._sessions.get(run_of(message))
-            if session is not None and session is self._current:
+            run = run_of(message)
+            session = self._runs.current
+            if session is not None and session.run == run:
                 session.deliver(sender, message)
+            elif isinstance(message, Accept) and self._runs.is_over(run):
+                over = Ended(run, self._runs.end(run) is None, "the run is over")
+                self._link.post([Envelope(sender, over)])
 
-    async def _conduct(self) -> bool:
+    async def _conduct(self) -> None:
         """One run after the other; ends after one where the settings say so."""
         while True:
-            session = await self._queue.get()
-            self._current = session
+            session = await self._runs.next()
             log.info("run started", run=session.run)
             failure: SecFPPError | None = None
             try:
@@ -102,12 +153,22 @@ class CoordinatorDaemon:
             except SecFPPError as error:
                 failure = error
                 log.error("run ended early", run=session.run, code=error.code, reason=str(error))
-            self._current = None
-            self._outcomes[session.run] = failure
+            except Paused:
+                self._end(True)
+                return
+            self._runs.concluded(session.run, failure)
             await self._tell()
-            if self._settings.once:
+            if self._settings.once or self._leaving is not None:
                 await asyncio.sleep(0.5)  # Followers read the end before the door closes.
-                return failure is None
+                self._end(failure is None)
+                return
+
+    def _session(self, memory: RunMemory) -> RunSession:
+        session = RunSession(
+            memory, self._store, self._link, settings=self._settings, diagnose=self._diagnose
+        )
+        session.chronicle.listeners += [log_event, self.metrics.tally.hear, self._heard]
+        return session
 
     # --- The operator's verbs.
 
@@ -124,68 +185,43 @@ class CoordinatorDaemon:
     def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
         match request["verb"]:
             case "submit":
-                return {"run": self._submit(operator, request["job"])}
+                run = self._runs.submit(request["job"])
+                log.info("submitted", run=run, operator=operator)
+            case "resume":
+                run = request["run"]
+                self._runs.resume(run)
+                log.info("resumed", run=run, operator=operator)
             case "status":
-                return {"runs": [self._status(run) for run in self._order]}
+                return {"runs": self._runs.status()}
             case "stop":
-                session = self._known(request["run"])
-                session.stop(f"operator {operator} asked for it")
-                return {"run": session.run}
+                run = request["run"]
+                self._runs.stop(run, f"operator {operator} asked for it")
             case verb:
                 raise RequestRefused(f"{verb!r} is no verb of this coordinator")
-
-    def _submit(self, operator: str, text: str) -> str:
-        job = job_from(text)
-        run = f"{job.name}-{secrets.token_hex(4)}"
-        session = RunSession(
-            run, job, link=self._link, settings=self._settings, diagnose=self._diagnose
-        )
-        session.chronicle.listeners.append(self._heard)
-        self._sessions[run] = session
-        self._order.append(run)
-        while len(self._order) > FINISHED_KEPT and self._order[0] in self._outcomes:
-            old = self._order.popleft()
-            del self._sessions[old], self._outcomes[old]
-        self._queue.put_nowait(session)
-        log.info("submitted", run=run, operator=operator)
-        return run
-
-    def _status(self, run: str) -> dict[str, object]:
-        events = self._sessions[run].chronicle.events
-        last = events[-1].sentence() if events else "waits for its turn"
-        return {"run": run, "outcome": self._outcome(run), "last": last}
-
-    def _outcome(self, run: str) -> str:
-        """In one word: completed, running, or the code of what ended it early."""
-        failure = self._outcomes.get(run)
-        if failure is not None:
-            return failure.code
-        return "completed" if run in self._outcomes else "running"
-
-    def _known(self, run: str) -> RunSession:
-        if run not in self._sessions:
-            raise RequestRefused(f"no run {run!r} is known here", fix="see `secfpp status`")
-        return self._sessions[run]
+        return {"run": run}
 
     async def _follow(self, operator: str, request: bytes) -> AsyncIterator[bytes]:
         """Every event of a run from its first, then its outcome."""
-        session = self._known(request.decode())
-        events = session.chronicle.events
-        sent = 0
+        run, sent = request.decode(), 0
         while True:
-            while sent < len(events):
-                yield events[sent].line().encode()
-                sent += 1
-            if session.run in self._outcomes:
-                failure = self._outcomes[session.run]
-                yield json.dumps({"ended": None if failure is None else told(failure)}).encode()
+            try:
+                events = self._runs.events(run)
+                over = self._runs.is_over(run)
+                end = self._runs.end(run) if over else None
+            except RequestRefused as refusal:
+                yield json.dumps({"ended": told(refusal)}).encode()
+                return
+            for event in events[sent:]:
+                yield event.line().encode()
+            sent = len(events)
+            if over:
+                yield json.dumps({"ended": end}).encode()
                 return
             async with self._news:
-                if sent == len(events) and session.run not in self._outcomes:
+                if sent == len(self._runs.events(run)) and not self._runs.is_over(run):
                     await self._news.wait()
 
-    def _heard(self, event: Event) -> None:
-        log.info(event.sentence(), run=event.run)
+    def _heard(self, _: Event) -> None:
         asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
@@ -199,6 +235,7 @@ class CoordinatorDaemon:
             raise PolicyRefusal("roster", f"{name} is not on the coordinator's roster")
 
     def _trouble(self, peer: str, error: SecFPPError) -> None:
-        log.warning("trouble", peer=peer, reason=str(error))
-        if self._current is not None:
-            self._current.trouble(peer, error)
+        if self._runs.current is not None:
+            self._runs.current.trouble(peer, error)
+        else:
+            log.warning("trouble", peer=peer, reason=str(error))

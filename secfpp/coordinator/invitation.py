@@ -1,4 +1,4 @@
-"""Who takes part in a run: the answers to its invitation, and whether they fit together."""
+"""The answers to a run's invitation, and whether they fit together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from secfpp.errors import ConfigError, PeersMissing, PolicyRefusal
 
 Geometry = dict[str, str]
+"""What all parties must have alike: fields and values, as they accept with them."""
 
 
 @dataclass
@@ -53,23 +54,30 @@ class Answers:
             raise PeersMissing(missing, fix="start them, or mend what the words name")
         raise PolicyRefusal("consent", missing, fix="change the job, or the parties' [policy]")
 
-    def common_dim(self) -> int:
-        """The prompts' dimension; ConfigError names who differs from most others, and in what."""
+    def common_geometry(self) -> Geometry:
+        """What all learn with; ConfigError names who differs from most others, and in what."""
         fields = sorted({key for geometry in self.accepted.values() for key in geometry})
-        odd: dict[str, list[str]] = {name: [] for name in self.roster}
-        for key in fields:
-            values = {name: self.accepted[name].get(key, "none") for name in self.roster}
-            (usual, _), *_ = Counter(values.values()).most_common(1)
-            for name, value in values.items():
-                if value != usual:
-                    odd[name].append(f"{key} ({_short(value)}, most have {_short(usual)})")
+        usual = {
+            key: Counter(g.get(key, "none") for g in self.accepted.values()).most_common(1)[0][0]
+            for key in fields
+        }
+        odd = {name: differences(self.accepted[name], usual) for name in self.roster}
         differing = [f"{name} differs in {', '.join(what)}" for name, what in odd.items() if what]
         if differing:
             raise ConfigError(
                 f"not all parties would learn with the same model: {'; '.join(differing)}",
                 fix="give all of them the same weights (clip.weights) and the same version",
             )
-        return int(self.accepted[self.roster[0]]["dim"])
+        return usual
+
+
+def differences(geometry: Geometry, usual: Geometry) -> list[str]:
+    """In what a party's geometry differs from what most have, in words."""
+    keys = sorted(geometry.keys() | usual.keys())
+    own = {key: geometry.get(key, "none") for key in keys}
+    most = {key: usual.get(key, "none") for key in keys}
+    odd = [key for key in keys if own[key] != most[key]]
+    return [f"{key} ({_short(own[key])}, most have {_short(most[key])})" for key in odd]
 
 
 def _short(value: str) -> str:

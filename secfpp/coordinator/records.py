@@ -6,15 +6,18 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from secfpp.cluster.queries import Assignment
-from secfpp.journal.files import write_json
+from secfpp.journal.files import read_json, write_json
 from secfpp.journal.phases import Cost, written
 from secfpp.protocol.disclosure import Disclosed
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.files import JobSettings
 from secfpp.settings.rounds import apart_levels
 
-Entry = dict[str, object]
+Entry = dict[str, JsonValue]
+"""One attempt, or another thing told, in JSON types."""
 
 
 class Ledger:
@@ -23,24 +26,32 @@ class Ledger:
     def __init__(self, directory: Path, run: str) -> None:
         self._path = directory / "ledger.json"
         self._run = run
-        self._rounds: list[Entry] = []
-        self._unfinished: list[Entry] = []
-        self._told: list[Entry] = []
+        known = read_json(self._path) if self._path.exists() else {}
+        self._rounds: list[Entry] = list(known.get("rounds", []))
+        self._unfinished: list[Entry] = list(known.get("unfinished", []))
+        self._told: list[Entry] = list(known.get("told_by_choice", []))
 
     def finished(self, entry: Entry) -> None:
-        """What a round opened that reached its goal."""
-        self._rounds.append(entry)
-        self._write()
+        """What a round opened that reached its goal; the same once more changes nothing."""
+        if not self._has(entry):
+            self._rounds.append(entry)
+            self._write()
 
     def unfinished(self, entry: Entry, reason: str) -> None:
         """What an attempt opened before it failed: it stays opened."""
-        self._unfinished.append({**entry, "failed": reason})
-        self._write()
+        if not self._has(entry):
+            self._unfinished.append({**entry, "failed": reason})
+            self._write()
 
     def told(self, round_number: int, party: str, accuracy: float) -> None:
         """What a party chose to tell."""
         self._told.append({"round": round_number, "party": party, "accuracy": accuracy})
         self._write()
+
+    def _has(self, entry: Entry) -> bool:
+        """Whether the attempt is on the ledger: a coordinator may have ended just after writing."""
+        attempts = [(known["round"], known["attempt"]) for known in self._rounds + self._unfinished]
+        return (entry["round"], entry["attempt"]) in attempts
 
     def _write(self) -> None:
         ledger = {
@@ -58,7 +69,8 @@ class Manifest:
     def __init__(self, directory: Path, run: str) -> None:
         self._path = directory / "manifest.json"
         self._run = run
-        self._rounds: list[Entry] = []
+        known = read_json(self._path) if self._path.exists() else {}
+        self._rounds: list[dict[str, object]] = list(known.get("rounds", []))
 
     def finished(self, key: AttemptKey, costs: dict[str, Cost]) -> None:
         """Add a finished round."""
@@ -81,7 +93,7 @@ def describe(params: RoundParams) -> str:
 
 def ledger_entry(
     params: RoundParams, disclosed: Disclosed, job: JobSettings, previous: Assignment | None
-) -> dict[str, object]:
+) -> Entry:
     """What one round opened, and to whom, in JSON types; distances are decimal strings."""
     apart = apart_levels(job, params.feature_sharing.fraction_bits)
     return {
@@ -129,6 +141,13 @@ def ledger_entry(
         "opened_to_members": {"cluster_means": [list(cluster) for cluster in disclosed.means]},
         "opened_to_nobody": {"small_clusters": [list(cluster) for cluster in disclosed.small]},
     }
+
+
+def opened_by(entry: Entry | None) -> int:
+    """How many distances an entry of the ledger says were opened."""
+    opened = {} if entry is None else entry["opened_to_coordinator"]
+    distances = opened.get("distances") if isinstance(opened, dict) else None
+    return len(distances) if isinstance(distances, list) else 0
 
 
 def reported(text: str) -> tuple[str, float | None]:

@@ -1,7 +1,8 @@
 """One run at the coordinator: invite, then round after round until the job is done.
 
-The session owns what lasts longer than an attempt: who takes part, the last assignment, the ledger
-and the run directory. It holds no share, no mask and no prompt; it never receives any.
+The session owns what lasts longer than an attempt: who takes part, the memory of what was opened
+and assigned, which is written down before anything is said because of it, and the run directory.
+It holds no share, no mask and no prompt; it never receives any.
 """
 
 from __future__ import annotations
@@ -9,313 +10,285 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
+from secfpp.coordinator.attempt import Attempt
 from secfpp.coordinator.chronicle import Chronicle
-from secfpp.coordinator.invitation import Answers, waiting_for
-from secfpp.coordinator.records import describe
+from secfpp.coordinator.desk import Desk
+from secfpp.coordinator.gathering import Diagnose, Gathering
+from secfpp.coordinator.memory import RunMemory
+from secfpp.coordinator.participants import Participants
+from secfpp.coordinator.records import Entry, describe, ledger_entry
 from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.phases import Phases, Totals
 from secfpp.protocol.coordinator import CoordinatorRound
-from secfpp.protocol.coordinator_states import Closed, Gathering
-from secfpp.protocol.messages import (
-    Accept,
-    Ended,
-    Envelope,
-    Invite,
-    Message,
-    Peer,
-    Progress,
-    Refuse,
-    Report,
-    RoundMessage,
-)
+from secfpp.protocol.coordinator_states import Asking, Closed, Closing
+from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Report
 from secfpp.protocol.params import AttemptKey, RoundParams
-from secfpp.protocol.party_states import Failed
-from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock, next_within
-from secfpp.settings.files import CoordinatorSettings, JobSettings
+from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
+from secfpp.settings.files import CoordinatorSettings, job_from
 from secfpp.settings.rounds import MOST_ATTEMPTS, apart_levels, round_params, with_colluders
+from secfpp.store.sealed import SealedStore
 from secfpp.transport.link import Link
 
-PHASES = {"Gathering": "train", "Settling": "check", "Asking": "cluster", "Closing": "sum"}
-"""The phase that each state of the machine belongs to; the first word of a party begins `share`."""
 
-SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
-
-Diagnose = Callable[[str, str], Awaitable[str]]
-"""What is found at an address where a peer should be, by address and name."""
-Item = tuple[str, Message | PeersMissing]
-"""What the inbox holds: a message and its sender, or a peer and why it cannot be reached."""
+class Paused(Exception):
+    """The run waits between two attempts for the daemon to start again."""
 
 
 class RunSession:
-    """One run of `job` under the name `run`; its `chronicle` tells what happens."""
+    """One run, from its memory on; its `chronicle` tells what happens."""
 
     def __init__(
         self,
-        run: str,
-        job: JobSettings,
-        *,
+        memory: RunMemory,
+        store: SealedStore,
         link: Link,
+        *,
         settings: CoordinatorSettings,
         diagnose: Diagnose,
     ) -> None:
-        self.run = run
-        self.job = job
-        self.chronicle = Chronicle(settings.state_dir / run, run)
+        self.run = memory.run
+        self.chronicle = Chronicle(settings.state_dir / memory.run, memory.run)
+        self._memory = memory
+        self._store = store
+        self._job = job_from(memory.job)
         self._link = link
-        self._settings = settings
-        self._diagnose = diagnose
-        self._inbox: asyncio.Queue[Item] = asyncio.Queue()
-        self._stopped = ""
-        self._reported: set[str] = set()
-        self._told: dict[str, tuple[int, str, int, int]] = {}
+        self._participants = Participants(settings.parties)
+        self._limits = settings.time
+        self._desk = Desk(self.run, link, settings.time, self._participants, self.chronicle)
+        self._gathering = Gathering(self._desk, diagnose)
+        self._stage = ""
+        self._pausing = False
 
     def deliver(self, sender: str, message: Message) -> None:
         """Take a message of this run; it is handled in turn."""
-        self._inbox.put_nowait((sender, message))
+        self._desk.put(sender, message)
 
     def stop(self, why: str) -> None:
         """End the run at the next turn; the last good prompts stay with the parties."""
-        self._stopped = why
+        self._desk.stopped = why
+
+    def pause(self) -> None:
+        """Open no other attempt: `conduct` ends with `Paused` when the present one is over."""
+        self._pausing = True
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
         """A message to or from `peer` went wrong: say so; one that cannot be reached is lost."""
         self.chronicle.say("trouble", peer=peer, text=str(error))
         if isinstance(error, PeersMissing):
-            self._inbox.put_nowait((peer, error))
+            self._desk.put(peer, error)
+
+    def change(self, parties: Mapping[str, str]) -> None:
+        """The operator's roster is another now: it holds from the next opening on."""
+        removed = self._participants.change(parties)
+        left = Ended(self.run, False, "the operator has taken this party off the roster")
+        self._post(Envelope(name, left) for name in removed)
+        for name, address in parties.items():
+            self._link.open(name, address)
+        self._invite(self._participants.names)
+        self.chronicle.say("roster", text=f"the roster is now {', '.join(parties)}")
 
     async def conduct(self) -> None:
-        """The whole run; raises what ended it early, after everyone has been told."""
+        """The whole run, or what is left of it; raises what ended it early, once all are told.
+
+        Paused where it was asked to pause: nobody is told, for nothing is over.
+        """
         beats = asyncio.create_task(self._beat())
-        reason = "the job is done"
-        completed = False
         try:
-            roster, dim = await self._invited()
-            await self._rounds(roster, dim)
-            completed = True
+            self._remember_the_last_attempt()
+            await self._gather()
+            await self._rounds()
         except SecFPPError as error:
-            reason = str(error)
+            await self._end(completed=False, reason=str(error))
             raise
+        else:
+            await self._end(completed=True, reason="the job is done")
         finally:
             beats.cancel()
-            self.chronicle.say(
-                "ended", text=reason if completed else f"the run ended early: {reason}"
-            )
-            parties = self._settings.parties
-            self._post(Envelope(name, Ended(self.run, completed, reason)) for name in parties)
-            await self._link.drain(FAREWELL_SECONDS)
             self.chronicle.close()
 
-    # --- Before the first round.
+    async def _end(self, *, completed: bool, reason: str) -> None:
+        text = reason if completed else f"the run ended early: {reason}"
+        self.chronicle.say("ended", text=text)
+        over = Ended(self.run, completed, reason)
+        self._post(Envelope(name, over) for name in self._participants.names)
+        await self._link.drain(FAREWELL_SECONDS)
 
-    async def _invited(self) -> tuple[tuple[str, ...], int]:
-        """Invite everyone; the roster of those who accept, and the prompts' dimension."""
-        peers = tuple(Peer(name, address) for name, address in self._settings.parties.items())
-        invite = Invite(self.run, self.job.model_dump_json(), peers)
-        for peer in peers:
-            self._link.open(peer.name, peer.address)
-            self._link.post([Envelope(peer.name, invite)])
-        answers = Answers(tuple(self._settings.parties))
-        deadline = time.monotonic() + self._settings.time.connect_wait
-        asking = asyncio.create_task(self._ask_after(answers))
-        try:
-            while answers.silent and time.monotonic() < deadline:
-                if self._stopped:
-                    raise RoundFailed(f"stopped: {self._stopped}")
-                self._on_answer(answers, invite, await self._next(1.0))
-        finally:
-            asking.cancel()
-        answers.check_enough(self._stragglers)
-        return answers.roster, answers.common_dim()
+    # --- Who takes part.
 
-    async def _ask_after(self, answers: Answers) -> None:
-        """Every few seconds find out what keeps those who have not answered, and say it."""
-        parties, wait = self._settings.parties, self._settings.time.connect_wait
-        while True:
-            await asyncio.sleep(min(SPEAK_EVERY, wait / 4))
-            unheard = [name for name in answers.silent if name not in self._told]
-            found = await asyncio.gather(*(self._diagnose(parties[n], n) for n in unheard))
-            answers.doing |= dict(zip(unheard, found, strict=True))
-            answers.doing |= {name: self._doing(name) for name in self._told}
-            if answers.silent:
-                self.chronicle.say("waiting", text=waiting_for(answers.silent, answers.doing))
+    def _remember_the_last_attempt(self) -> None:
+        """Put on the ledger what was open when the daemon ended; whatever was opened stays so."""
+        memory = self._memory
+        if memory.round:
+            self.chronicle.round, self.chronicle.attempt = memory.round, memory.attempt
+            self.chronicle.say("resumed", text="the coordinator has started again")
+        if memory.entry is not None:
+            self.chronicle.recovered(memory.entry, assigned=memory.labels is not None)
+            memory.entry = None
+        if memory.labels is not None:
+            memory.previous = memory.labels
+        memory.keep(self._store)
 
-    @property
-    def _stragglers(self) -> int:
-        """How many parties may be missing from the start: S as the job says, or its default."""
-        chosen = self.job.protocol.stragglers
-        return 1 if chosen is None else chosen
+    async def _gather(self) -> None:
+        """Invite everyone; begin with those who accept, and with the T of the first round."""
+        memory = self._memory
+        invite = self._participants.invitation(self.run, memory.job)
+        answers = await self._gathering.gather(invite)
+        if memory.geometry is None or memory.colluders is None:
+            chosen = self._job.protocol.stragglers
+            answers.check_enough(1 if chosen is None else chosen)
+            memory.geometry = answers.common_geometry()
+            memory.colluders = with_colluders(self._job, len(answers.roster)).protocol.colluders
+        self._participants.begin(memory.geometry)
+        for party, geometry in answers.accepted.items():
+            self._desk.take(party, Accept(self.run, tuple(geometry.items())))
+        protocol = self._job.protocol.model_copy(update={"colluders": memory.colluders})
+        self._job = self._job.model_copy(update={"protocol": protocol})
 
-    def _on_answer(self, answers: Answers, invite: Invite, item: Item | None) -> None:
-        match item:
-            case (sender, Accept(geometry=geometry)):
-                answers.accepted[sender] = dict(geometry)
-                self.chronicle.say("accepted", peer=sender)
-            case (sender, Refuse(key=key, reason=reason)):
-                answers.refused[sender] = f"{key}: {reason}"
-                self.chronicle.say(
-                    "refused", peer=sender, text=f"{sender} refused: {key}: {reason}"
-                )
-            case (sender, Progress() as progress):
-                self._moved(sender, progress)
-            case (sender, PeersMissing()):
-                self._link.post([Envelope(sender, invite)])  # It may still come in time.
+    def _invite(self, names: Iterable[str]) -> None:
+        """Tell of the run whoever is not in it, or of its parties whoever is."""
+        invite = self._participants.invitation(self.run, self._memory.job)
+        self._post(Envelope(name, invite) for name in names)
 
     # --- The rounds.
 
-    async def _rounds(self, roster: tuple[str, ...], dim: int) -> None:
-        previous: Assignment | None = None
-        self.job = with_colluders(self.job, len(roster))
-        for number in range(1, self.job.rounds + 1):
-            self.chronicle.round = number
-            self._reported.clear()
-            closed = await self._attempts(roster, dim, previous)
-            previous = Assignment(dict(closed.disclosed.labels))
-            roster = tuple(name for name in roster if name not in closed.lost)
-        await self._reports_of({name for name, _ in closed.disclosed.labels} & set(roster))
+    async def _rounds(self) -> None:
+        """Every round that is left."""
+        closed = None
+        while self._memory.next_attempt[0] <= self._job.rounds:
+            self.chronicle.round = self._memory.next_attempt[0]
+            self._desk.reported.clear()
+            closed = await self._round()
+        if closed is not None:
+            assigned = {name for name, _ in closed.disclosed.labels}
+            await self._reports_of(assigned - closed.lost.keys())
 
-    async def _attempts(
-        self, roster: tuple[str, ...], dim: int, previous: Assignment | None
-    ) -> Closed:
+    async def _round(self) -> Closed:
         """One round, again without whoever is lost, as long as the rest fits."""
-        reason = ""
-        for attempt in range(1, MOST_ATTEMPTS + 1):
+        memory, reason = self._memory, ""
+        number, first = memory.next_attempt
+        for attempt in range(first, MOST_ATTEMPTS + 1):
             self.chronicle.attempt = attempt
-            params = self._params(roster, dim, reason)
-            clusterer = ClusteringMethod(self.job.clustering.method).clusterer
-            apart = apart_levels(self.job, params.feature_sharing.fraction_bits)
-            machine = CoordinatorRound(params, clusterer, previous, self._link, os.urandom, apart)
-            self.chronicle.say("opened", text=f"opened to {len(roster)} parties")
+            params = await self._opening(AttemptKey(self.run, number, attempt), reason)
+            machine = self._machine(params)
+            self._stage = "opened"
+            memory.opens(number, attempt)
+            memory.keep(self._store)
+            self.chronicle.say("opened", text=f"opened to {params.parties} parties")
             phases = Phases(self._totals, "train")
-            reminding = asyncio.create_task(self._remind(machine))
-            try:
-                result = await self._drive(machine, phases)
-            finally:
-                reminding.cancel()
+            result = await Attempt(
+                self._desk, machine, phases, partial(self._write_down, machine)
+            ).drive()
+            self._participants.lost(machine.lost)
             for violation in machine.violations:
                 self.chronicle.say("violation", peer=violation.peer, text=str(violation))
             for blame in machine.blames:
                 self.chronicle.named(params, blame, self._link.certificates())
             if isinstance(result, Closed):
-                self.chronicle.finished(
-                    params, result, job=self.job, previous=previous, costs=phases.summary()
-                )
+                self.chronicle.finished(self._entry(machine), result, phases.summary())
+                memory.entry, memory.previous = None, memory.labels
+                memory.keep(self._store)
                 return result
             reason = result.reason
-            self.chronicle.failed(
-                params, machine.disclosed, job=self.job, previous=previous, reason=reason
-            )
-            remaining = tuple(name for name in roster if name not in machine.lost)
-            vouched = machine.disclosed is not None and bool(machine.disclosed.labels)
-            if remaining == roster or vouched:
+            self.chronicle.failed(self._entry(machine), reason, machine.lost)
+            memory.entry = None
+            if not machine.lost or memory.labels is not None:
                 break  # Who vouched for an assignment joins no other attempt (§7).
-            roster = remaining
         raise RoundFailed(
-            f"round {self.chronicle.round} failed: {reason}",
+            f"round {number} failed: {reason or 'it was tried as often as it may be'}",
             fix="the parties keep their last good prompts; see who is named and submit again",
         )
 
-    def _params(self, roster: tuple[str, ...], dim: int, reason: str) -> RoundParams:
-        """The parameters of the present attempt; who is left may be too few, for this reason."""
-        number, attempt = self.chronicle.round, self.chronicle.attempt
-        key = AttemptKey(self.run, number, attempt)
-        try:
-            params = round_params(self.job, key, self._link.name, roster, dim)
-        except ConfigError as error:
-            if (number, attempt) == (1, 1):
-                raise
-            why = reason or "some were lost in the last round"
-            raise RoundFailed(
-                f"round {number} failed: {why}; the others are too few: {error}",
-                fix="see who is named and why, and submit again",
-            ) from error
-        if (number, attempt) == (1, 1):
-            self.chronicle.say("parameters", text=describe(params))
-        return params
+    async def _opening(self, key: AttemptKey, reason: str) -> RoundParams:
+        """The parameters of the attempt that is opened now, among those who are here.
 
-    async def _drive(self, machine: CoordinatorRound, phases: Phases) -> Closed | Failed:
-        """The one loop of the coordinator: messages and time in, messages out."""
-        clock = RoundClock(self._settings.time)
-        state: type | None = None
-        self._post(machine.open())
-        while machine.result is None:
-            if type(machine.state) is not state:
-                state = type(machine.state)
-                phases.begin(PHASES.get(state.__name__, "sum"))
-                self.chronicle.say("phase", phase=state.__name__.lower(), text=machine.describe())
-            if self._stopped:
-                self._post(machine.fail("stopped", self._stopped))
-                break
-            item = await self._next(min(1.0, clock.left))
-            if item is None:
-                if clock.over:
-                    self._post(machine.fail("deadline", f"out of time, {machine.describe()}"))
-                elif not clock.left:
-                    self.chronicle.say("waiting", text=f"no progress, {machine.describe()}")
-                    self._post(machine.expire())
-                    clock.progress()
-                continue
-            sender, message = item
-            if isinstance(message, Progress):
-                if self._moved(sender, message):
-                    clock.progress()
-            elif isinstance(message, Report):
-                self._on_report(sender, message)
-            elif isinstance(message, PeersMissing):
-                self._post(machine.lose(sender, str(message)))
-            elif isinstance(message, RoundMessage) and message.key == machine.params.key:
-                clock.progress()
-                if isinstance(machine.state, Gathering):
-                    phases.begin("share")
-                self._post(machine.handle(sender, message))
-        result = machine.result
-        if result is None:
-            raise RoundFailed("the machine stopped without a result")
-        return result
-
-    async def _remind(self, machine: CoordinatorRound) -> None:
-        """Every few seconds say whom the attempt waits for, and what they do."""
+        Where they are too few, those who are away have `connect_wait` seconds to come back.
+        """
+        if self._pausing:
+            raise Paused(self.run)
+        self._invite(self._participants.away)
+        deadline = time.monotonic() + self._limits.connect_wait
+        is_first = (key.round, key.attempt) == (1, 1)
+        said = ""
         while True:
-            await asyncio.sleep(SPEAK_EVERY)
-            doing = {name: self._doing(name) for name in machine.awaiting}
-            if doing:
-                self.chronicle.say("waiting", text=waiting_for(doing, doing))
+            roster, dim = self._participants.roster(), self._participants.dim
+            try:
+                params = round_params(self._job, key, self._link.name, roster, dim)
+            except ConfigError as error:
+                if is_first:
+                    raise
+                few = f"{reason or 'some were lost before'}; the others are too few: {error}"
+                if not self._participants.away or time.monotonic() >= deadline:
+                    raise RoundFailed(
+                        f"round {key.round} failed: {few}",
+                        fix="see who is named and why, start them, and `secfpp resume` the run",
+                    ) from error
+                if few != said:
+                    said = few
+                    away = ", ".join(self._participants.away)
+                    self.chronicle.say("waiting", text=f"waiting for {away}: {few}")
+                self._desk.require_going()
+                item = await self._desk.next(1.0)
+                if item is not None:
+                    self._desk.take(*item)
+            else:
+                if is_first:
+                    self.chronicle.say("parameters", text=describe(params))
+                return params
 
-    def _doing(self, party: str) -> str:
-        """What a party was last heard to do."""
-        if party not in self._told:
-            return "not heard of"
-        _, phase, done, total = self._told[party]
-        return f"{phase}, {done} of {total}" if total > 1 else phase
+    def _machine(self, params: RoundParams) -> CoordinatorRound:
+        previous = self._memory.previous
+        return CoordinatorRound(
+            params,
+            ClusteringMethod(self._job.clustering.method).clusterer,
+            None if previous is None else Assignment(dict(previous)),
+            self._link,
+            os.urandom,
+            apart_levels(self._job, params.feature_sharing.fraction_bits),
+        )
 
-    def _moved(self, sender: str, progress: Progress) -> bool:
-        """Whether a sign of life tells of new steps, not only of life."""
-        now = (progress.round, progress.phase, progress.done, progress.total)
-        before = self._told.get(sender)
-        self._told[sender] = now
-        return progress.total > 0 and now != before
+    def _write_down(self, machine: CoordinatorRound) -> None:
+        """Before anything is posted: what is asked, and what was assigned."""
+        match machine.state:
+            case Asking(view=view):
+                stage = f"batch {len(view.batches)}"
+            case Closing(disclosed=disclosed):
+                stage = "assigned"
+                self._memory.labels = dict(disclosed.labels)
+            case _:
+                return
+        if stage != self._stage:
+            self._stage = stage
+            self._memory.entry = self._entry(machine)
+            self._memory.keep(self._store)
+
+    def _entry(self, machine: CoordinatorRound) -> Entry | None:
+        """The ledger's entry of an attempt, if it has opened anything."""
+        if machine.disclosed is None:
+            return None
+        previous = machine.previous
+        return ledger_entry(machine.params, machine.disclosed, self._job, previous)
 
     async def _reports_of(self, parties: set[str]) -> None:
         """Wait for what the parties tell of the last round; they measure after they have finished.
 
         Who tells nothing for an idle timeout is not waited for.
         """
-        clock = RoundClock(self._settings.time)
-        while not parties <= self._reported and clock.left:
-            match await self._next(min(1.0, clock.left)):
-                case (sender, Report() as report):
-                    self._on_report(sender, report)
-                    clock.progress()
-                case (sender, PeersMissing()):
-                    parties = parties - {sender}
-
-    def _on_report(self, sender: str, report: Report) -> None:
-        self.chronicle.report(sender, report)
-        if report.round == self.chronicle.round:
-            self._reported.add(sender)
+        clock = RoundClock(self._limits)
+        while not parties <= self._desk.reported and clock.left:
+            item = await self._desk.next(min(1.0, clock.left))
+            if item is None:
+                continue
+            sender, message = item
+            self._desk.take(sender, message)
+            if isinstance(message, Report):
+                clock.progress()
+            elif isinstance(message, PeersMissing):
+                parties = parties - {sender}
 
     # --- Small things.
 
@@ -326,15 +299,9 @@ class RunSession:
     def _post(self, envelopes: Iterable[Envelope]) -> None:
         self._link.post(envelopes)
 
-    async def _next(self, seconds: float) -> Item | None:
-        try:
-            return await next_within(self._inbox, seconds)
-        except TimeoutError:
-            return None
-
     async def _beat(self) -> None:
         """Tell the parties, a few times per idle timeout, that the coordinator lives."""
         while True:
-            await asyncio.sleep(self._settings.time.idle_timeout / 4)
+            await asyncio.sleep(self._limits.idle_timeout / 4)
             alive = Progress(self.run, self.chronicle.round, "coordinating", 0, 0)
-            self._post(Envelope(name, alive) for name in self._settings.parties)
+            self._post(Envelope(name, alive) for name in self._participants.names)

@@ -61,7 +61,7 @@ def check_evidence(path: Path, authority: bytes) -> str:
     """
     held = read_json(path)
     try:
-        verify = _verifier(held["certificates"], authority)  # type: ignore[arg-type]  # JSON.
+        verify = _verifier(held["certificates"], authority)
         found = _judged(held, verify)
     except (KeyError, TypeError, ValueError, AttributeError, PeerViolation) as error:
         raise ConfigError(f"{path} is no evidence of SecFPP: {error}") from error

@@ -7,9 +7,11 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from secfpp.errors import ConfigError
@@ -56,7 +58,7 @@ def write_json(path: Path, data: Mapping[str, object]) -> None:
     write_bytes(path, text.encode() + b"\n")
 
 
-def read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object; ConfigError where there is none."""
     try:
         data = json.loads(path.read_text("utf-8"))
@@ -79,6 +81,12 @@ def write_levels(path: Path, levels: NDArray[np.int64]) -> None:
 
 
 def read_tensor(path: Path, name: str) -> NDArray[np.float32]:
-    """One tensor of a safetensors file."""
-    tensor: NDArray[np.float32] = load_file(path)[name]
+    """One tensor of a safetensors file; ConfigError where it is not there or damaged."""
+    try:
+        tensor: NDArray[np.float32] = load_file(path)[name]
+    except (OSError, KeyError, SafetensorError) as error:
+        kind = type(error).__name__
+        raise ConfigError(
+            f"cannot read {name} from {path}: {kind}", fix="restore it from a backup"
+        ) from None
     return tensor

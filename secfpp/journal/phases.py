@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Totals = tuple[int, int]
@@ -75,3 +75,11 @@ def written(costs: dict[str, Cost]) -> dict[str, object]:
         "sent": {phase: cost.sent for phase, cost in costs.items()},
         "received": {phase: cost.received for phase, cost in costs.items()},
     }
+
+
+def spent(costs: dict[str, Cost]) -> Iterator[dict[str, object]]:
+    """The costs as events `cost` hold them: one for each phase, whose sum is the whole."""
+    for phase, cost in costs.items():
+        if phase != "total":
+            seconds, moved = round(cost.seconds, 6), cost.sent + cost.received
+            yield {"phase": phase, "seconds": seconds, "bytes": moved, "text": phase}

@@ -1,4 +1,4 @@
-"""What an operator asks of a coordinator: submit, follow, status, stop."""
+"""What an operator asks of a coordinator: submit, follow, status, stop, resume."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ class Operator:
         answer = await self._ask(verb="status")
         runs: list[dict[str, str]] = answer["runs"]  # type: ignore[assignment]  # JSON of our own
         return runs
+
+    async def resume(self, run: str) -> None:
+        """Go on with a run that ended early, at the round it had come to."""
+        await self._ask(verb="resume", run=run)
 
     async def stop(self, run: str) -> None:
         """End a run; the parties keep their last good prompts."""

@@ -1,4 +1,4 @@
-"""`secfpp run`, `status` and `stop`: an operator's verbs against a coordinator."""
+"""`secfpp run`, `status`, `log`, `resume` and `stop`: an operator's verbs at a coordinator."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ Address = Annotated[
     ),
 ]
 Name = Annotated[str, typer.Option("--coordinator", help="The coordinator's name.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="As `run` and `status` say.")]
 
 ADDRESS = "127.0.0.1:7751"
 
 run_app = typer.Typer(add_completion=False)
 status_app = typer.Typer(add_completion=False)
+log_app = typer.Typer(add_completion=False)
+resume_app = typer.Typer(add_completion=False)
 stop_app = typer.Typer(add_completion=False)
 audit_app = typer.Typer(add_completion=False)
 
@@ -56,10 +59,7 @@ def run(
         name = await operator.submit(load(JobSettings, job, flags=flags or ()))
         say(f"submitted as {name}")
         if follow:
-            async for event in operator.follow(name):
-                if not event.minor:
-                    say(event.sentence())
-            say(f"{name} is done")
+            await _follow(operator, name)
         return {"run": name}
 
     speaking(output, lambda: _with(tls, address, coordinator, submit))
@@ -83,9 +83,47 @@ def status(
     speaking(output, lambda: _with(tls, address, coordinator, ask))
 
 
+@log_app.command()
+def log(
+    name: RunName,
+    tls: Tls,
+    address: Address = ADDRESS,
+    coordinator: Name = "coordinator",
+    output: Output = Format.HUMAN,
+) -> None:
+    """Say what has happened in a run, and go on until it ends."""
+
+    async def ask(operator: Operator) -> Data:
+        await _follow(operator, name)
+        return {"run": name}
+
+    speaking(output, lambda: _with(tls, address, coordinator, ask))
+
+
+@resume_app.command()
+def resume(
+    name: RunName,
+    tls: Tls,
+    address: Address = ADDRESS,
+    coordinator: Name = "coordinator",
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until the run ends.")] = False,
+    output: Output = Format.HUMAN,
+) -> None:
+    """Go on with a run that ended early, at the round it had come to."""
+
+    async def ask(operator: Operator) -> Data:
+        await operator.resume(name)
+        say(f"{name} goes on")
+        if follow:
+            await _follow(operator, name)
+        return {"run": name}
+
+    speaking(output, lambda: _with(tls, address, coordinator, ask))
+
+
 @stop_app.command()
 def stop(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="As `run` and `status` say.")],
+    name: RunName,
     tls: Tls,
     address: Address = ADDRESS,
     coordinator: Name = "coordinator",
@@ -99,6 +137,14 @@ def stop(
         return {"run": name}
 
     speaking(output, lambda: _with(tls, address, coordinator, ask))
+
+
+async def _follow(operator: Operator, name: str) -> None:
+    """Every event of a run that people want to hear, until it ends."""
+    async for event in operator.follow(name):
+        if not event.minor:
+            say(event.sentence())
+    say(f"{name} is done")
 
 
 def _with(

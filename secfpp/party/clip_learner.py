@@ -29,6 +29,7 @@ class ClipLearner:
         self._description: Description | None = None
         self._initial: Prompt | None = None
         self._class_prompt: Prompt | None = None
+        self._restored: Prompt | None = None
 
     async def prepare(self, told: OnProgress) -> dict[str, str]:
         """Load the model and this party's images; what all parties must have alike."""
@@ -43,6 +44,10 @@ class ClipLearner:
         tokens, width = prepared.description.shape
         return {**prepared.description.geometry, "dim": str(tokens * width)}
 
+    def restore(self, class_prompt: Prompt | None) -> None:
+        """Go on from the class prompt that a run had before; a new trainer knows none."""
+        self._class_prompt = self._restored = class_prompt
+
     async def train(self, round_number: int, start: Prompt | None, told: OnProgress) -> Trained:
         """Tune from `start`, or from the initial text in the first round."""
         start = self._initial if start is None else start
@@ -51,9 +56,10 @@ class ClipLearner:
             start,
             round_number=round_number,
             seed=self._job.seed + round_number,
+            class_prompt=self._restored,
             on_progress=lambda done, total, loss: told(done, total),
         )
-        self._class_prompt = tuned.class_prompt
+        self._class_prompt, self._restored = tuned.class_prompt, None
         summary = tuned.summary
         facts = {
             "loss_first": summary.loss_first,

@@ -8,13 +8,17 @@ import signal
 import structlog
 
 from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.journal.logs import log_event
+from secfpp.journal.metrics import Metrics
 from secfpp.party.clip_learner import ClipLearner
 from secfpp.party.learner import Learner, VectorLearner
+from secfpp.party.memory import RunMemory, recall, unfinished
 from secfpp.party.session import PartySession
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.protocol.messages import Envelope, Invite, Refuse, run_of
+from secfpp.protocol.messages import Envelope, Invite, Peer, Refuse, run_of
 from secfpp.settings.files import JobSettings, PartySettings, job_from
+from secfpp.store.sealed import SealedStore
 from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.link import Link
 
@@ -22,19 +26,28 @@ log = structlog.get_logger()
 
 
 class PartyDaemon:
-    """Listens, takes part in runs it is invited to, and ends on a signal or after one run."""
+    """Listens, takes part in runs it is invited to, and ends on a signal or after one run.
+
+    A run that was not over when the daemon last ended is gone on with at once. Told to end
+    (SIGTERM, SIGINT), it first does its part in the attempt that is open; told twice, it ends at
+    once.
+    """
 
     def __init__(self, settings: PartySettings) -> None:
         identity = Identity.load(settings.tls.directory)
         if identity.leaf.role is not Role.PARTY:
             raise PolicyRefusal("role", f"{identity.name} is no party: {identity.leaf.role.value}")
         self._settings = settings
+        self._store = SealedStore(settings.state_dir, settings.store_key)
         self._known = {settings.coordinator: Role.COORDINATOR}
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
         self._session: PartySession | None = None
+        self._next: Invite | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._conducting: asyncio.Task[None] | None = None
         self._over: asyncio.Future[bool]
 
@@ -46,17 +59,37 @@ class PartyDaemon:
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end, True)
+            loop.add_signal_handler(number, self._leave)
         tasks = [asyncio.create_task(self._route()), asyncio.create_task(self._seek())]
         for task in tasks:
             task.add_done_callback(self._require_sound)
+        memory = unfinished(self._store)
+        if memory is not None:
+            log.info("started again", run=memory.run)
+            self._begin(memory)
         try:
             return await self._over
         finally:
             for task in tasks:
                 task.cancel()
-            await self._mailbox.set_serving(False)
+            await self._mailbox.end_serving()
             await self._link.close()
+            self._store.close()
+
+    def _leave(self) -> None:
+        """Told to end: soon, if an attempt is open, else and the second time at once."""
+        if self._leaving is not None or self._session is None:
+            self._end(True)
+        else:
+            self._leaving = asyncio.create_task(self._leave_after(self._session))
+
+    async def _leave_after(self, session: PartySession) -> None:
+        """What this party has dealt in may take as long as a round may stand still."""
+        log.info("told to end", waits_for="its part in an attempt", run=session.run)
+        session.leave()
+        await self._mailbox.end_serving()
+        await asyncio.sleep(self._settings.time.idle_timeout)
+        self._end(True)
 
     def _end(self, completed: bool) -> None:
         """The daemon is to end; whether its last run, if any, reached its goal."""
@@ -96,27 +129,56 @@ class PartyDaemon:
         if sender != self._settings.coordinator:
             self._trouble(sender, PeerViolation(sender, "invites to a run but coordinates nothing"))
             return
-        if self._session is not None:
-            if self._session.run != invite.run:
-                self._refuse(invite, "busy", f"this party takes part in {self._session.run}")
+        session = self._session
+        if session is None:
+            self._take_part(invite)
+        elif session.run == invite.run:
+            self._get_to_know(invite.peers)
+            session.invited_again(invite)
+        elif session.is_ending:
+            self._next = invite  # The last words of a run may take a moment.
+        else:
+            self._refuse(invite, "busy", f"this party takes part in {session.run}")
+
+    def _take_part(self, invite: Invite) -> None:
+        """Begin with a run, or go on with one that was left: under the job it had, no other."""
+        memory = recall(self._store, invite.run)
+        if memory is None:
+            memory = RunMemory(invite.run, invite.job, invite.peers)
+        elif memory.job != invite.job:
+            self._refuse(invite, "job", "another job was agreed to under this name")
             return
-        try:
-            job = job_from(invite.job)
-        except ConfigError as error:
-            self._refuse(invite, error.code, str(error))
-            return
+        memory.peers, memory.over = invite.peers, False
         log.info("invited", run=invite.run)
-        for peer in invite.peers:
-            self._known.setdefault(peer.name, Role.PARTY)
-        self._session = PartySession(
-            invite, self._link, self._settings, learner=self._learner(job), job=job
-        )
-        self._conducting = asyncio.create_task(self._session.conduct())
+        self._begin(memory)
+
+    def _begin(self, memory: RunMemory) -> None:
+        try:
+            job = job_from(memory.job)
+            session = PartySession(
+                memory,
+                self._store,
+                self._link,
+                settings=self._settings,
+                learner=self._learner(job),
+                job=job,
+            )
+        except ConfigError as error:
+            self._refuse(memory, error.code, str(error))
+            return
+        self._get_to_know(memory.peers)
+        self._session = session
+        session.listeners += [log_event, self.metrics.tally.hear]
+        self._conducting = asyncio.create_task(session.conduct())
         self._conducting.add_done_callback(self._concluded)
 
-    def _refuse(self, invite: Invite, key: str, reason: str) -> None:
-        log.warning("refused", run=invite.run, key=key, reason=reason)
-        refusal = Refuse(invite.run, key, reason)
+    def _get_to_know(self, peers: tuple[Peer, ...]) -> None:
+        for peer in peers:
+            self._known.setdefault(peer.name, Role.PARTY)
+
+    def _refuse(self, asked: Invite | RunMemory, key: str, reason: str) -> None:
+        log.warning("refused", run=asked.run, key=key, reason=reason)
+        refusal = Refuse(asked.run, key, reason)
         self._link.post([Envelope(self._settings.coordinator, refusal)])
 
     def _learner(self, job: JobSettings) -> Learner:
@@ -135,11 +197,17 @@ class PartyDaemon:
             return
         completed = error is None and session.ended is not None and session.ended.completed
         if error is None:
-            log.info("the run ended", completed=completed)
+            log.info("the run ended", run=session.run, completed=completed)
         else:
-            log.error("the run ended early", code=error.code, reason=str(error), fix=error.fix)
-        if self._settings.once:
+            told = {"code": error.code, "reason": str(error), "fix": error.fix}
+            log.error("the run ended early", run=session.run, **told)
+        invite, self._next = self._next, None
+        if self._leaving is not None:
+            self._end(True)
+        elif self._settings.once:
             self._end(completed)
+        elif invite is not None:
+            self._take_part(invite)
 
     def _admit(self, name: str, role: Role) -> None:
         expected = self._known.get(name)
@@ -149,6 +217,7 @@ class PartyDaemon:
             raise PolicyRefusal("role", f"{name} comes as {role.value}, not as {expected.value}")
 
     def _trouble(self, peer: str, error: SecFPPError) -> None:
-        log.warning("trouble", peer=peer, reason=str(error))
         if self._session is not None:
             self._session.trouble(peer, error)
+        else:
+            log.warning("trouble", peer=peer, reason=str(error))

@@ -35,6 +35,9 @@ class Learner(Protocol):
     async def prepare(self, told: OnProgress) -> dict[str, str]:
         """Make ready; what all parties must have alike, `dim` (tokens · width) among it."""
 
+    def restore(self, class_prompt: Prompt | None) -> None:
+        """Go on from the class prompt that a run had before this process started."""
+
     async def train(self, round_number: int, start: Prompt | None, told: OnProgress) -> Trained:
         """One round of training from a cluster's mean, or from the own last prompt (None)."""
 
@@ -72,6 +75,9 @@ class VectorLearner:
             raise ConfigError(f"{self._path} has shape {rows.shape}, {wanted} is needed")
         self._rows = rows.astype(np.float32)
         return {"kind": "vectors", "dim": str(wanted[1])}
+
+    def restore(self, class_prompt: Prompt | None) -> None:
+        """Vectors have no class prompt."""
 
     async def train(self, round_number: int, start: Prompt | None, told: OnProgress) -> Trained:
         """The round's row."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from secfpp.errors import SecFPPError
 from secfpp.party.learner import Learner, Prompt, Trained
+from secfpp.party.memory import RunMemory
 from secfpp.party.records import PartyRecords
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.opening import Mean
@@ -20,16 +21,23 @@ Say = Callable[..., None]
 
 
 class OwnVectors:
-    """The learner's prompts over the rounds of a run, and what was dealt of them."""
+    """The learner's prompts over the rounds of a run, and what was dealt of them.
 
-    def __init__(self, learner: Learner, records: PartyRecords, say: Say) -> None:
+    A party that starts again goes on from the prompts in its run directory.
+    """
+
+    def __init__(
+        self, learner: Learner, records: PartyRecords, memory: RunMemory, say: Say
+    ) -> None:
         self.facts: dict[str, float] = {}
         self._learner = learner
         self._records = records
+        self._memory = memory
         self._say = say
         self._trained: dict[int, Trained] = {}
         self._start: Prompt | None = None
-        self._dealt: dict[int, bytes] = {}
+        if memory.latest is not None:
+            self._recall(memory.latest.round)
 
     async def prepare(
         self, params: RoundParams, told: Callable[[int, int], None]
@@ -39,7 +47,9 @@ class OwnVectors:
         try:
             if number not in self._trained:
                 told(0, 1)
-                self._trained = {number: await self._learner.train(number, self._start, told)}
+                trained = await self._learner.train(number, self._start, told)
+                self._records.trained(number, trained)
+                self._trained = {number: trained}
             return self._quantised(params, self._trained[number])
         except SecFPPError as error:
             self._say("trouble", text=f"sits the round out: {error}")
@@ -49,19 +59,32 @@ class OwnVectors:
         """Keep the cluster's prompt, or the own one where there is no mean; how good it is now."""
         trained = self._trained.get(number)
         if trained is not None:
-            self._start = self._records.prompts(number, trained, mean)
+            self._start = self._records.adopted(number, trained, mean)
         return {} if self._start is None else await self._learner.evaluate(self._start)
+
+    def _recall(self, latest: int) -> None:
+        """The prompts of the last round that was trained, `latest` or one before it."""
+        for number in range(latest, 0, -1):
+            trained = self._records.recalled(number)
+            if trained is not None:
+                self._trained = {number: trained}
+                self._start = self._records.recalled_start(number, trained)
+                self._learner.restore(trained.class_prompt)
+                return
 
     def _quantised(self, params: RoundParams, trained: Trained) -> Vectors | Abstention:
         spec = params.feature_sharing
         levels, clipped = spec.quantiser.levels(trained.domain_prompt.reshape(-1))
         self.facts = {**trained.facts, "clipped": float(clipped)}
+        if clipped:
+            self._say("clipped", count=int(clipped), text=f"{clipped} values were clipped")
         if clipped > MOST_CLIPPED * levels.size:
             self._say("trouble", text=f"sits the round out: {clipped} of {levels.size} clipped")
             return Abstention("more than one value in a hundred would be clipped")
-        number, digest = params.key.round, hashlib.sha256(levels.tobytes()).digest()
-        if any(digest == known for dealt, known in self._dealt.items() if dealt != number):
+        number, digest = params.key.round, hashlib.sha256(levels.tobytes()).hexdigest()
+        dealt = self._memory.dealt
+        if any(digest == known for earlier, known in dealt.items() if earlier != number):
             return Abstention("the prompt has not been trained since it was last dealt")
-        self._dealt[number] = digest
+        dealt[number] = digest
         self._records.levels(number, levels)
         return (levels,)

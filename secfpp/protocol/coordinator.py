@@ -71,8 +71,16 @@ class CoordinatorRound:
 
     @property
     def disclosed(self) -> Disclosed | None:
-        """What the attempt has opened so far, if anything; it stays opened if the attempt fails."""
-        return self._disclosed
+        """What the attempt has opened so far, if anything; it stays opened if the attempt fails.
+
+        A batch that is out may be opened by whoever has the answers: it is in `unopened`.
+        """
+        if not isinstance(self._state, Asking):
+            return self._disclosed
+        opened, batches = self._state.opened, self._state.view.batches
+        out = () if opened and opened[-1].batch == len(batches) - 1 else batches[-1:]
+        queries = tuple(query for batch in out for query in batch)
+        return Disclosed(self.params.key, opened, (), (), (), queries)
 
     @property
     def state(self) -> State:
@@ -164,11 +172,7 @@ class CoordinatorRound:
 
     def fail(self, code: str, reason: str) -> Outbox:
         """End the attempt without its goal and tell every party that is not lost."""
-        if isinstance(self._state, Asking):
-            opened, batches = self._state.opened, self._state.view.batches
-            out = () if opened and opened[-1].batch == len(batches) - 1 else batches[-1:]
-            queries = tuple(query for batch in out for query in batch)
-            self._disclosed = Disclosed(self.params.key, opened, (), (), (), queries)
+        self._disclosed = self.disclosed
         self._state = Failed(code, reason)
         return self._to_all(Halt(self.params.key, code, reason))
 
@@ -352,7 +356,6 @@ class CoordinatorRound:
         )
         state = replace(state, opened=state.opened + opened)
         self._state = state
-        self._disclosed = Disclosed(self.params.key, state.opened, (), (), ())
         require_possible(self.params, queries, values)
         return self._advance(state, values)
 

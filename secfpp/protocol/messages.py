@@ -57,6 +57,10 @@ class Refuse:
     reason: str
 
 
+STARTED_AGAIN = "starting again"
+"""The phase of a party that has forgotten its part in any attempt that is open."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """Either way: a sign of life; `done` of `total` steps of `phase` (0 of 0: just alive).

@@ -41,16 +41,28 @@ class Tls(Section):
     directory: Path = Field(description="(required) the directory with <name>.key, .crt and ca.crt")
 
 
+class MetricsSettings(Section):
+    """Where Prometheus may ask: plain HTTP without a password, so best on loopback only."""
+
+    listen: str = Field(
+        "", pattern=r"^(.+:\d{1,5})?$", description='such as "127.0.0.1:9464"; "" for nowhere'
+    )
+
+
 class CoordinatorSettings(Section):
     """coordinator.toml."""
 
     listen: str = Field("127.0.0.1:7750", description="where parties reach the coordinator")
     operator_listen: str = Field("127.0.0.1:7751", description="where operators reach it")
     state_dir: Path = Field(description="(required) run directories are written below it")
+    store_key: Path | None = Field(
+        None, description="what seals state.sqlite; default store.key in state_dir"
+    )
     once: bool = Field(False, description="end after one run")
     tls: Tls
     parties: dict[str, str] = Field(description="(required) name = host:port, in roster order")
     time: Time = Field(default_factory=Time)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
 
 class PolicySettings(Section):
@@ -107,6 +119,9 @@ class PartySettings(Section):
     coordinator: str = Field("coordinator", description="the coordinator's name")
     coordinator_address: str = Field("127.0.0.1:7750", description="where it listens")
     state_dir: Path = Field(description="(required) prompts and run directories, kept private")
+    store_key: Path | None = Field(
+        None, description="what seals state.sqlite; default store.key in state_dir"
+    )
     once: bool = Field(False, description="end after one run")
     tls: Tls
     policy: PolicySettings = Field(default_factory=PolicySettings)
@@ -114,6 +129,7 @@ class PartySettings(Section):
     training: DeviceSettings = Field(default_factory=DeviceSettings)
     vectors: VectorSettings = Field(default_factory=VectorSettings)
     time: Time = Field(default_factory=Time)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
 
 class ProtocolJob(Section):

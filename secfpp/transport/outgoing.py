@@ -166,11 +166,14 @@ class Outgoing:
             await call.write(frame)
 
     async def _read_receipts(self, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+        first = True
         while True:
             receipt = await call.read()
             if not isinstance(receipt, bytes):  # The end of the stream.
                 return
-            self._peer.last_seen = time.monotonic()
+            self._peer.last_seen = time.time()
+            self._peer.streams += first
+            first = False
             taken = min(int.from_bytes(receipt, "big"), self._taken + self._written)
             for _ in range(taken - self._taken):
                 parcel = self._parcels.popleft()

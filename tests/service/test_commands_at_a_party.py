@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 
 from secfpp.errors import PolicyRefusal
+from secfpp.party.attempt import Attempt
+from secfpp.party.desk import Dealt
 from secfpp.party.learner import Trained
-from secfpp.party.session import Dealt, PartySession
-from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Invite, Open, Peer, Refuse
+from secfpp.party.memory import RunMemory, recall
+from secfpp.party.session import PartySession
+from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Open, Peer, Refuse
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings, PartySettings, Tls
 from secfpp.settings.rounds import round_params, with_colluders
+from secfpp.store.sealed import SealedStore
 
 ROSTER = tuple(f"party-{index}" for index in range(5))
+PEERS = tuple(Peer(name, "127.0.0.1:1") for name in ROSTER)
 DIM = 64
 
 
@@ -54,6 +59,9 @@ class Ready:
     async def prepare(self, told) -> dict[str, str]:
         return {"dim": str(DIM)}
 
+    def restore(self, class_prompt) -> None:
+        """There is none."""
+
     async def train(self, round_number, start, told) -> Trained:
         return Trained(np.full((1, DIM), 0.25, dtype=np.float32), None)
 
@@ -74,10 +82,11 @@ def opening(attempt: int) -> Open:
 def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySession, Outgoing]:
     link = Outgoing()
     settings = PartySettings(coordinator="boss", state_dir=tmp_path, tls=Tls(directory=tmp_path))
-    invite = Invite("run", "{}", tuple(Peer(name, "127.0.0.1:1") for name in ROSTER))
     link.open = lambda name, address: None
     job = job or JobSettings(rounds=3)
-    return PartySession(invite, link, settings, learner=Ready(), job=job), link
+    store = SealedStore(tmp_path)
+    memory = recall(store, "run") or RunMemory("run", "{}", PEERS)
+    return PartySession(memory, store, link, settings=settings, learner=Ready(), job=job), link
 
 
 async def until(holds) -> None:
@@ -114,7 +123,7 @@ def test_the_last_words_leave_before_the_trainer_ends_and_are_not_waited_for_lon
 
     asyncio.run(conducted(session, script))
     assert done == [FAREWELL_SECONDS, "trainer ended"]
-    assert session._settings.time.idle_timeout > FAREWELL_SECONDS
+    assert session._desk.settings.time.idle_timeout > FAREWELL_SECONDS
 
 
 def test_a_run_that_ends_while_a_party_prepares_does_not_keep_it(tmp_path, monkeypatch):
@@ -211,15 +220,15 @@ def test_vectors_made_for_one_attempt_are_not_dealt_in_the_next(tmp_path, monkey
     """A shorter roster may mean more fraction bits: the old levels would be other values."""
     session, link = session_in(tmp_path)
 
-    async def nothing(self, machine, params):
+    async def nothing(self):
         """Training for this attempt takes long."""
 
-    monkeypatch.setattr(PartySession, "_prepare_vectors", nothing)
+    monkeypatch.setattr(Attempt, "_prepare_vectors", nothing)
 
     async def script():
         session.deliver("boss", opening(2))
         stale = Dealt(AttemptKey("run", 1, 1), (np.ones(DIM, dtype=np.int64),))
-        session._inbox.put_nowait(("party-0", stale))
+        session._desk.put("party-0", stale)
         await asyncio.sleep(0.05)
         assert link.deals(AttemptKey("run", 1, 2)) == 0
 

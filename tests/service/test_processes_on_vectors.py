@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -270,7 +271,7 @@ def run_while_killing(federation, cast, victims):
 
 
 def test_more_losses_than_s_end_the_attempt_by_name_and_the_rest_goes_on_without_them(tmp_path):
-    cast = scenario(Training.VECTORS, parties=8, rounds=1, seed=4, home=tmp_path)
+    cast = scenario(Training.VECTORS, parties=8, rounds=20, seed=4, home=tmp_path)
     federation = Federation(tmp_path, cast.sections, QUICK)
     events, outcome, codes = run_while_killing(federation, cast, ("party-2", "party-7"))
     assert outcome == ""
@@ -286,7 +287,7 @@ def test_more_losses_than_s_end_the_attempt_by_name_and_the_rest_goes_on_without
 
 def test_where_too_few_are_left_the_run_ends_with_the_reason_and_everyone_is_told(tmp_path):
     cast = scenario(Training.VECTORS, parties=8, rounds=2, seed=4, home=tmp_path)
-    federation = Federation(tmp_path, cast.sections, QUICK)
+    federation = Federation(tmp_path, cast.sections, replace(QUICK, connect_wait=15))
     victims = tuple(f"party-{index}" for index in range(3, 9))
     _, outcome, codes = run_while_killing(federation, cast, victims)
     assert "need at least" in outcome or "are lost" in outcome or "do not fit" in outcome

@@ -108,9 +108,9 @@ def test_parties_with_other_weights_are_named_with_what_they_have():
         "c": {"weights": "1f", "dim": "8"},
     }
     with pytest.raises(ConfigError, match=r"b differs in weights \(2e, most have 1f\)"):
-        answers.common_dim()
+        answers.common_geometry()
     answers.accepted["b"]["weights"] = "1f"
-    assert answers.common_dim() == 8
+    assert answers.common_geometry()["dim"] == "8"
 
 
 def test_a_width_that_only_one_party_has_is_refused_before_training():
@@ -118,7 +118,7 @@ def test_a_width_that_only_one_party_has_is_refused_before_training():
     answers.accepted = {n: {"width": "512", "dim": "8192"} for n in ("a", "c")}
     answers.accepted["b"] = {"width": "128", "dim": "2048"}
     with pytest.raises(ConfigError, match=r"b differs in .*width \(128, most have 512\)"):
-        answers.common_dim()
+        answers.common_geometry()
 
 
 def test_as_many_as_s_may_be_missing_and_no_more():

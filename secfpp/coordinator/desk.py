@@ -1,0 +1,69 @@
+"""What every part of a run at the coordinator works with."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from secfpp.coordinator.chronicle import Chronicle
+from secfpp.coordinator.participants import Participants
+from secfpp.errors import PeersMissing, RoundFailed
+from secfpp.protocol.messages import Accept, Message, Progress, Refuse, Report
+from secfpp.settings.clock import next_within
+from secfpp.settings.files import Time
+from secfpp.transport.link import Link
+
+Item = tuple[str, Message | PeersMissing]
+"""A message and its sender, or a peer and why it cannot be reached."""
+
+
+@dataclass
+class Desk:
+    """The link and the clock's limits, who takes part, what comes in, and what is said of it.
+
+    `stopped` is why the run is to end at the next turn, if it is. `reported` are those who have
+    told what the present round has cost them.
+    """
+
+    run: str
+    link: Link
+    limits: Time
+    participants: Participants
+    chronicle: Chronicle
+    stopped: str = ""
+    reported: set[str] = field(default_factory=set)
+    _inbox: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
+
+    def put(self, peer: str, what: Message | PeersMissing) -> None:
+        """Add an item; it is handled in turn."""
+        self._inbox.put_nowait((peer, what))
+
+    async def next(self, seconds: float) -> Item | None:
+        """The next item, or None where none comes in so many seconds."""
+        try:
+            return await next_within(self._inbox, seconds)
+        except TimeoutError:
+            return None
+
+    def require_going(self) -> None:
+        """RoundFailed where the run is to end."""
+        if self.stopped:
+            raise RoundFailed(f"stopped: {self.stopped}")
+
+    def take(self, sender: str, message: Message | PeersMissing) -> bool:
+        """An item that belongs to no attempt; whether it tells of new steps in somebody's work."""
+        match message:
+            case Progress():
+                return self.participants.moved(sender, message)
+            case Report():
+                self.chronicle.report(sender, message)
+                if message.round == self.chronicle.round:
+                    self.reported.add(sender)
+            case Accept(geometry=geometry):
+                odd = self.participants.accepted(sender, dict(geometry))
+                joins = f"cannot join: it {odd}" if odd else "joins at the next opening"
+                self.chronicle.say("accepted", peer=sender, text=f"{sender} {joins}")
+            case Refuse(key=key, reason=reason):
+                text = f"{sender} refused: {key}: {reason}"
+                self.chronicle.say("refused", peer=sender, text=text)
+        return False

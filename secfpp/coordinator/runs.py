@@ -1,0 +1,119 @@
+"""The runs that a coordinator knows, in the order of submission: waiting, going on, or over."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+
+from secfpp.coordinator.memory import RunMemory, recall
+from secfpp.coordinator.session import RunSession
+from secfpp.errors import RequestRefused, RoundFailed, SecFPPError
+from secfpp.journal.events import Event, read_events
+from secfpp.settings.files import CoordinatorSettings, job_from
+from secfpp.store.sealed import SealedStore
+
+Begin = Callable[[RunMemory], RunSession]
+
+COMPLETED = "completed"
+
+
+class Runs:
+    """Keeps each run's memory, and the session of the one that goes on.
+
+    What was not over when the daemon last ended waits for its turn again.
+    """
+
+    def __init__(self, store: SealedStore, settings: CoordinatorSettings, begin: Begin) -> None:
+        self._store = store
+        self._settings = settings
+        self._begin = begin
+        self._waiting: asyncio.Queue[RunMemory] = asyncio.Queue()
+        self.current: RunSession | None = None
+        known = [recall(store, name) for name in store.names()]
+        memories = sorted((m for m in known if m is not None), key=lambda m: m.submitted)
+        self._memories = {memory.run: memory for memory in memories}
+        for memory in sorted(memories, key=lambda m: m.round == 0):  # What had begun goes first.
+            if not memory.outcome:
+                self._queue(memory)
+
+    def submit(self, text: str) -> str:
+        """Queue a run of a job (JSON text); its name."""
+        job = job_from(text)
+        run = f"{job.name}-{secrets.token_hex(4)}"
+        self._memories[run] = RunMemory(run, job.model_dump_json(), submitted=time.time())
+        self._queue(self._memories[run])
+        return run
+
+    def resume(self, run: str) -> None:
+        """Queue a run again that ended early; RequestRefused where there is nothing to resume."""
+        memory = self._known(run)
+        if memory.outcome in ("", COMPLETED):
+            state = "is completed" if memory.outcome else "waits or goes on"
+            raise RequestRefused(f"{run} {state}: there is nothing to resume")
+        memory.outcome = memory.reason = memory.fix = ""
+        self._queue(memory)
+
+    async def next(self) -> RunSession:
+        """The run whose turn it is; it is `current` until it is concluded."""
+        memory = await self._waiting.get()
+        while memory.outcome:  # It was stopped while it waited.
+            memory = await self._waiting.get()
+        self.current = self._begin(memory)
+        return self.current
+
+    def stop(self, run: str, why: str) -> None:
+        """End a run: at its next turn if it goes on, at once if it waits."""
+        memory = self._known(run)
+        if self.current is not None and self.current.run == run:
+            self.current.stop(why)
+        elif not memory.outcome:
+            self.concluded(run, RoundFailed(f"stopped: {why}"))
+
+    def concluded(self, run: str, failure: SecFPPError | None) -> None:
+        """A run is over; how."""
+        memory = self._memories[run]
+        if failure is None:
+            memory.outcome = COMPLETED
+        else:
+            memory.outcome, memory.reason, memory.fix = failure.code, str(failure), failure.fix
+        memory.keep(self._store)
+        if self.current is not None and self.current.run == run:
+            self.current = None
+
+    def end(self, run: str) -> dict[str, str] | None:
+        """What ended a run that is over, for another process; None where it was completed."""
+        memory = self._known(run)
+        if memory.outcome == COMPLETED:
+            return None
+        return {"code": memory.outcome, "message": memory.reason, "fix": memory.fix}
+
+    def is_over(self, run: str) -> bool:
+        """Whether a run is known and neither waits nor goes on."""
+        return run in self._memories and self._memories[run].outcome != ""
+
+    def status(self) -> list[dict[str, object]]:
+        """Every run: its name, its outcome in one word, and the last thing it has said."""
+        return [self._status(memory) for memory in self._memories.values()]
+
+    def events(self, run: str) -> list[Event]:
+        """The events of a run so far."""
+        if self.current is not None and self.current.run == run:
+            return self.current.chronicle.events
+        self._known(run)
+        return read_events(self._settings.state_dir / run)
+
+    def _status(self, memory: RunMemory) -> dict[str, object]:
+        events = self.events(memory.run)
+        last = events[-1].sentence() if events else "waits for its turn"
+        return {"run": memory.run, "outcome": memory.outcome or "running", "last": last}
+
+    def _queue(self, memory: RunMemory) -> None:
+        memory.keep(self._store)
+        self._waiting.put_nowait(memory)
+
+    def _known(self, run: str) -> RunMemory:
+        if run not in self._memories:
+            raise RequestRefused(f"no run {run!r} is known here", fix="see `secfpp status`")
+        return self._memories[run]

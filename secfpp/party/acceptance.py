@@ -1,0 +1,59 @@
+"""What a party looks at before it takes part: in a run, and in each attempt that is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from secfpp.errors import ConfigError
+from secfpp.party.learner import Learner, OnProgress
+from secfpp.party.memory import RunMemory
+from secfpp.protocol.params import AttemptKey, RoundParams
+from secfpp.settings.consent import policy_of
+from secfpp.settings.files import JobSettings, PartySettings
+from secfpp.settings.rounds import MOST_ATTEMPTS, round_params
+
+
+async def prepared(
+    learner: Learner, told: OnProgress, told_to_end: asyncio.Event
+) -> dict[str, str] | None:
+    """What all must have alike; None where the run ends before: models take long to load."""
+    preparing = asyncio.create_task(learner.prepare(told))
+    ending = asyncio.create_task(told_to_end.wait())
+    try:
+        await asyncio.wait({preparing, ending}, return_when=asyncio.FIRST_COMPLETED)
+        return preparing.result() if preparing.done() else None
+    finally:
+        ending.cancel()
+        preparing.cancel()
+        await asyncio.wait({preparing, ending})
+
+
+def check_first_opening(
+    me: str, memory: RunMemory, *, job: JobSettings, settings: PartySettings, dim: int
+) -> None:
+    """Refuse at once what the first attempt would ask among all; each attempt is checked too.
+
+    Thresholds that do not fit are left to the coordinator, which says so once for all.
+    PolicyRefusal names the setting that says no.
+    """
+    roster = tuple(peer.name for peer in memory.peers)
+    key = AttemptKey(memory.run, 1, 1)
+    with contextlib.suppress(ConfigError):
+        params = round_params(job, key, settings.coordinator, roster, dim)
+        policy_of(settings).check_opening(me, params)
+
+
+def is_agreed(job: JobSettings, params: RoundParams) -> bool:
+    """Whether an attempt is within what was agreed to.
+
+    Rounds are those of the job, attempts few: each attempt may open a budget of distances.
+    """
+    key = params.key
+    agreed = params.rounds == job.rounds and 1 <= key.round <= job.rounds
+    return agreed and 1 <= key.attempt <= MOST_ATTEMPTS
+
+
+def is_past(memory: RunMemory, key: AttemptKey) -> bool:
+    """Whether an attempt was opened here before, or a later one: never twice under one key (§8)."""
+    return memory.latest is not None and key <= memory.latest

@@ -1,0 +1,126 @@
+"""One attempt of a round at a party: the one loop of messages, its own vectors and time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from secfpp.journal.phases import Phases, Totals
+from secfpp.party.desk import Dealt, Desk, Item, Leave
+from secfpp.party.own_vectors import OwnVectors
+from secfpp.protocol.circumstances import Circumstances
+from secfpp.protocol.messages import Assign, Ended, Envelope, Open, RoundMessage
+from secfpp.protocol.params import RoundParams
+from secfpp.protocol.party import PartyRound
+from secfpp.protocol.party_states import Failed, Finished, Preparing
+from secfpp.settings.clock import RoundClock
+from secfpp.settings.consent import policy_of
+
+PHASES = {"Preparing": "train", "Sharing": "share", "Checking": "check", "Answering": "cluster"}
+"""The phase that each state belongs to; whatever comes after them is `sum`."""
+
+
+class Attempt:
+    """Drives one machine to its result; `phases` tells what it has cost."""
+
+    def __init__(self, desk: Desk, vectors: OwnVectors, params: RoundParams) -> None:
+        memory = desk.memory
+        policy = policy_of(desk.settings, memory.colluders)
+        released = memory.released.get(params.key.round)
+        self._desk = desk
+        self._vectors = vectors
+        self._params = params
+        self._machine = PartyRound(desk.me, Circumstances(policy, desk.link, os.urandom, released))
+        self._followed = ""
+        self.phases = Phases(self._totals, "train")
+
+    async def drive(self) -> Finished | Failed:
+        """Take the opening, then whatever comes, until the attempt ends or time is up."""
+        desk, machine, params = self._desk, self._machine, self._params
+        clock = RoundClock(desk.settings.time)
+        self._send(machine.handle(desk.settings.coordinator, Open(params)))
+        for sender, message in desk.early(params.key):
+            self._send(machine.handle(sender, message))
+        if isinstance(machine.state, Preparing):
+            desk.memory.colluders = params.colluders  # Agreed to once, it is not taken back (§8).
+        training = asyncio.create_task(self._prepare_vectors())
+        try:
+            while machine.result is None:
+                self._follow()
+                try:
+                    item = await desk.next(clock.left)
+                except TimeoutError:
+                    desk.say("silence", text=f"gave up {machine.waiting_for()}")
+                    self._send(machine.expire())
+                    continue
+                clock.progress()
+                self._take(item)
+        finally:
+            training.cancel()
+        self._follow()
+        for violation in machine.violations:
+            desk.say("violation", peer=violation.peer, text=str(violation))
+        return machine.result
+
+    def _take(self, item: Item) -> None:
+        """One item of the inbox; what is left over from an attempt that is over is dropped."""
+        sender, message = item
+        desk, machine, key = self._desk, self._machine, self._params.key
+        match message:
+            case Dealt():
+                if isinstance(machine.state, Preparing) and message.key == key:
+                    self.phases.begin("share")
+                    desk.keep()  # What is dealt now is never dealt again.
+                    self._send(machine.deal(message.vectors))
+            case Leave():
+                desk.leaving = True
+                if isinstance(machine.state, Preparing):  # Nobody has anything of it yet.
+                    self._send(machine.expire())
+            case Ended():
+                desk.ended = message
+                machine.expire()  # The coordinator knows: nobody needs to be told.
+            case _ if not isinstance(message, RoundMessage) or message.key < key:
+                pass
+            case _ if message.key == key:
+                if isinstance(message, Assign):
+                    self.phases.begin("sum")  # All distances that will be are open.
+                self._send(machine.handle(sender, message))
+            case _:
+                desk.keep_early(sender, message)
+                if isinstance(message, Open):
+                    desk.put(*item)
+                    machine.expire()  # The coordinator has given this attempt up.
+
+    def _send(self, envelopes: list[Envelope]) -> None:
+        """Post what the attempt says, once it is written down whom this party so vouches for.
+
+        A round that is over is never opened again, so one round's word is enough (§7).
+        """
+        desk, number, released = self._desk, self._params.key.round, self._machine.released
+        if released is not None and released is not desk.memory.released.get(number):
+            desk.memory.released = {number: released}
+            desk.keep()
+        desk.post(envelopes)
+
+    async def _prepare_vectors(self) -> None:
+        """Train and quantise, and hand the vectors to the loop."""
+        desk = self._desk
+        if isinstance(self._machine.state, Preparing):
+            vectors = await self._vectors.prepare(self._params, self._told)
+            desk.doing = ("exchanging shares", 0, 0)
+            desk.put(desk.me, Dealt(self._params.key, vectors))
+
+    def _told(self, done: int, total: int) -> None:
+        self._desk.doing = ("training", done, total)
+
+    def _follow(self) -> None:
+        """Keep the stopwatch and the log in step with the machine."""
+        name = type(self._machine.state).__name__
+        if name != self._followed:
+            self._followed = name
+            self.phases.begin(PHASES.get(name, "sum"))
+            self._desk.say("phase", phase=name.lower(), text=self._machine.waiting_for())
+
+    def _totals(self) -> Totals:
+        traffic = self._desk.link.traffic().values()
+        return sum(peer.sent for peer in traffic), sum(peer.received for peer in traffic)

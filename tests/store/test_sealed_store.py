@@ -1,0 +1,202 @@
+"""The sealed store keeps what was written, through crashes and bad disks, and shows it to none."""
+
+import base64
+import os
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from secfpp.errors import StoreFailure
+from secfpp.store import sealed
+from secfpp.store.sealed import SealedStore
+
+
+def store_in(directory):
+    return SealedStore(directory, directory / "store.key")
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = store_in(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_what_was_written_is_read_back_after_reopening_the_latest_in_place_of_the_first(tmp_path):
+    store = store_in(tmp_path)
+    store.write("one", b"first")
+    store.write("two", b"second")
+    store.write("one", b"third")
+    store.close()
+    again = store_in(tmp_path)
+    assert (again.read("one"), again.read("two"), again.read("three")) == (
+        b"third",
+        b"second",
+        None,
+    )
+    assert again.names() == ["two", "one"]
+    again.delete("one")
+    assert (again.names(), again.read("one")) == (["two"], None)
+    again.close()
+
+
+def test_a_write_that_returned_survives_the_process_that_dies_without_closing(tmp_path):
+    code = f"""
+        import os, pathlib
+        from secfpp.store.sealed import SealedStore
+        home = pathlib.Path({str(tmp_path)!r})
+        SealedStore(home, home / "store.key").write("run", b"x" * 10_000)
+        os.kill(os.getpid(), 9)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert done.returncode == -9
+    store = store_in(tmp_path)
+    assert store.read("run") == b"x" * 10_000
+    store.close()
+
+
+def test_nothing_of_a_record_stands_in_the_files_and_only_their_owner_reads_them(tmp_path, store):
+    secret = os.urandom(40).hex().encode()
+    store.write("run", secret)
+    for path in tmp_path.iterdir():
+        assert secret not in path.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
+
+
+def test_a_record_is_bound_to_its_name_and_to_every_bit_of_it(tmp_path):
+    store = store_in(tmp_path)
+    store.write("one", b"content")
+    store.close()
+    with sqlite3.connect(tmp_path / "state.sqlite") as database:
+        database.execute("UPDATE record SET name = 'two'")
+    database.close()
+    with pytest.raises(StoreFailure, match=r"the record of two in .* opens with no key of .*key"):
+        store_in(tmp_path)
+
+
+def test_keys_rotate_a_new_first_key_seals_anew_and_the_old_one_can_go(tmp_path):
+    store = store_in(tmp_path)
+    store.write("run", b"content")
+    store.close()
+    keys = tmp_path / "store.key"
+    old = keys.read_text()
+    new = base64.b64encode(os.urandom(32)).decode() + "\n"
+    keys.write_text(new + old)
+    store_in(tmp_path).close()
+    keys.write_text(new)
+    store = store_in(tmp_path)
+    assert store.read("run") == b"content"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot read the key file .*: No such file"),
+        (b"", "is empty"),
+        (b"c2hvcnQ=\n", "is no key file: each line must be 32 bytes as base64"),
+        (b"\xff\xfe", "is no key file"),
+        (base64.b64encode(bytes(32)), "opens with no key"),
+    ],
+)
+def test_a_lost_empty_wrong_or_foreign_key_file_is_named_and_nothing_is_overwritten(
+    tmp_path, content, words
+):
+    store = store_in(tmp_path)
+    store.write("run", b"content")
+    store.close()
+    before = (tmp_path / "state.sqlite").read_bytes()
+    keys = tmp_path / "store.key"
+    good = keys.read_bytes()
+    keys.unlink()
+    if content is not None:
+        keys.write_bytes(content)
+    with pytest.raises(StoreFailure, match=words):
+        store_in(tmp_path)
+    assert (tmp_path / "state.sqlite").read_bytes() == before
+    keys.write_bytes(good)
+    store = store_in(tmp_path)
+    assert store.read("run") == b"content"
+    store.close()
+
+
+def test_a_second_daemon_on_one_state_directory_is_told_so(tmp_path, store):
+    with pytest.raises(StoreFailure, match="locked") as failure:
+        store_in(tmp_path)
+    assert "another daemon has this state_dir" in failure.value.fix
+
+
+@pytest.mark.parametrize("place", [0, 4096])
+def test_a_damaged_database_is_named_with_what_to_do(tmp_path, place):
+    store = store_in(tmp_path)
+    for number in range(200):
+        store.write(f"run-{number}", bytes(200))
+    store.close()
+    path = tmp_path / "state.sqlite"
+    content = bytearray(path.read_bytes())
+    content[place : place + 100] = b"\x5a" * 100
+    path.write_bytes(content)
+    with pytest.raises(StoreFailure, match=r"cannot open .*state.sqlite") as failure:
+        store_in(tmp_path)
+    assert "restore state.sqlite from a backup" in failure.value.fix
+
+
+def test_a_schema_from_the_future_is_refused_and_an_older_one_is_led_to_the_present(
+    tmp_path, monkeypatch
+):
+    store = store_in(tmp_path)
+    store.write("run", b"content")
+    store.close()
+    column = "ALTER TABLE record ADD COLUMN note TEXT DEFAULT 'none'"
+    with monkeypatch.context() as later:
+        later.setattr(sealed, "MIGRATIONS", (*sealed.MIGRATIONS, column))
+        store = store_in(tmp_path)
+        assert store.read("run") == b"content"
+        store.close()
+    with pytest.raises(StoreFailure, match="schema version 2, this SecFPP knows up to 1"):
+        store_in(tmp_path)
+
+
+ON_A_DISK = """
+    import pathlib, subprocess, sys
+    from secfpp.errors import StoreFailure
+    from secfpp.store.sealed import SealedStore
+    home = pathlib.Path({home!r})
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", home], check=True)
+    store = SealedStore(home, home / "store.key")
+    store.write("run", b"good")
+    try:
+        {fault}
+    except StoreFailure as failure:
+        print(failure)
+    store.close()
+    subprocess.run(["mount", "-o", "remount,rw,size=1m", home], check=True)
+    print(SealedStore(home, home / "store.key").read("run"))
+"""
+
+FULL = """store.write("run", bytes(1_000_000))"""
+READ_ONLY = """store.close(); subprocess.run(["mount", "-o", "remount,ro", home], check=True); \
+SealedStore(home, home / "store.key").write("run", b"new")"""
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode != 0,
+    reason="the system allows no mount of one's own",
+)
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(FULL, "database or disk is full"), (READ_ONLY, "the file system is read-only")],
+)
+def test_a_full_or_read_only_disk_is_an_error_in_words_and_loses_nothing(tmp_path, fault, words):
+    code = textwrap.dedent(ON_A_DISK).format(home=str(tmp_path), fault=fault)
+    command = ["unshare", "-rm", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said, kept = done.stdout.splitlines() or [done.stderr, ""]
+    assert re.search(words, said), said + done.stderr
+    assert "state.sqlite" in said
+    assert kept == "b'good'"
