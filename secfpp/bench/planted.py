@@ -22,10 +22,11 @@ class Planting:
 def plant(home: Path, parties: Sequence[str], planting: Planting) -> dict[str, Path]:
     """A float32 .npy file (rounds, dim) below `home` for each party: test data, nothing secret.
 
-    The i-th party belongs to centre i mod `clusters`.
+    The i-th party belongs to centre i mod `clusters`. All values lie within ±1, seven standard
+    deviations, so that nothing is clipped.
     """
     rng = np.random.default_rng(planting.seed)
-    centres = rng.normal(size=(planting.clusters, planting.dim)) * 0.2
+    centres = rng.normal(size=(planting.clusters, planting.dim)) * 0.1
     paths = {}
     for index, party in enumerate(parties):
         noise = rng.normal(size=(planting.rounds, planting.dim)) * 0.1

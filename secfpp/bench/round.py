@@ -31,6 +31,7 @@ from secfpp.bench.planted import Planting, party_names, plant
 from secfpp.bench.turns import Measured, Row, Spent, Turn, ratios_of, row_of
 from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
 from secfpp.demo.verify import verify
+from secfpp.errors import RoundFailed
 from secfpp.journal.events import Event
 from secfpp.settings.files import JobSettings, ProtocolJob, TrainingJob
 
@@ -127,6 +128,7 @@ async def _secure(
             await asyncio.to_thread(federation.stop)
         carried = mark.since(links.carried(), bench.repeats)
     homes = {name: home / name / run for name in vectors}
+    check_all_finished(homes, bench.repeats + 1)
     ledger = json.loads((home / COORDINATOR / run / "ledger.json").read_text("utf-8"))["rounds"]
     turns = _turns({COORDINATOR: home / COORDINATOR / run, **homes}, ledger)
     details = {
@@ -150,6 +152,18 @@ def _job(bench: RoundBench) -> JobSettings:
         ),
         training=TrainingJob(kind="vectors", dim=bench.dim),
     )
+
+
+def check_all_finished(homes: Mapping[str, Path], rounds: int) -> None:
+    """A round goes on without up to S parties, but then it is not what was to be measured."""
+    for name, home in homes.items():
+        path = home / "manifest.json"
+        done = len(json.loads(path.read_text("utf-8"))["rounds"]) if path.exists() else 0
+        if done < rounds:
+            raise RoundFailed(
+                f"{name} finished {done} of {rounds} rounds; the others went on without it",
+                fix="measure again where less else runs, or with fewer parties",
+            )
 
 
 def _turns(homes: Mapping[str, Path], ledger: Sequence[Entry]) -> list[Turn]:

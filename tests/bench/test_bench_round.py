@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from secfpp.bench.closed_form import Sizes, bytes_of_sums
 from secfpp.bench.commands import app
 from secfpp.bench.links import Network
-from secfpp.bench.round import most_clusters
+from secfpp.bench.planted import Planting, party_names, plant
+from secfpp.bench.round import check_all_finished, most_clusters
 from secfpp.bench.turns import Spent, Turn
+from secfpp.errors import RoundFailed
 from secfpp.transport.profiles import Profile
 
 pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
@@ -108,3 +111,20 @@ def test_a_helper_sends_no_sum_to_itself_and_none_to_a_small_cluster():
     assert bytes_of_sums(sizes, [range(10)], 0) == 6 * 9 * 160
     # Round 1: helpers of label 0 are places 1 to 6, of label 1 places 2 to 7.
     assert bytes_of_sums(sizes, [{0, 1, 2, 3}, {4, 5, 6, 7}, set()], 1) == (21 + 20) * 160
+
+
+def test_a_run_that_went_on_without_a_party_is_no_measurement(tmp_path):
+    homes = {name: tmp_path / name for name in ("ann", "bob")}
+    for name, rounds in (("ann", 2), ("bob", 1)):
+        homes[name].mkdir()
+        (homes[name] / "manifest.json").write_text(json.dumps({"rounds": [{}] * rounds}))
+    with pytest.raises(RoundFailed, match="bob finished 1 of 2 rounds"):
+        check_all_finished(homes, 2)
+    homes = {"ann": homes["ann"], "carl": tmp_path / "carl"}
+    with pytest.raises(RoundFailed, match="carl finished 0 of 2 rounds"):
+        check_all_finished(homes, 2)
+
+
+def test_nothing_that_is_planted_is_clipped(tmp_path):
+    for path in plant(tmp_path, party_names(10), Planting(8192, 4, 3, seed=1)).values():
+        assert np.abs(np.load(path)).max() < 1
