@@ -22,14 +22,14 @@ class Planting:
 def plant(home: Path, parties: Sequence[str], planting: Planting) -> dict[str, Path]:
     """A float32 .npy file (rounds, dim) below `home` for each party: test data, nothing secret.
 
-    The i-th party belongs to centre i mod `clusters`. All values lie within ±1, seven standard
+    The i-th party belongs to centre i mod `clusters`. All values lie within ±1, nine standard
     deviations, so that nothing is clipped.
     """
     rng = np.random.default_rng(planting.seed)
     centres = rng.normal(size=(planting.clusters, planting.dim)) * 0.1
     paths = {}
     for index, party in enumerate(parties):
-        noise = rng.normal(size=(planting.rounds, planting.dim)) * 0.1
+        noise = rng.normal(size=(planting.rounds, planting.dim)) * 0.05
         paths[party] = home / f"vectors-{party}.npy"
         np.save(paths[party], (centres[index % planting.clusters] + noise).astype(np.float32))
     return paths
