@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from secfpp.journal.phases import Phases, Totals
+from secfpp.journal.phases import Phases
 from secfpp.party.desk import Dealt, Desk, Item, Leave
 from secfpp.party.own_vectors import OwnVectors
 from secfpp.protocol.circumstances import Circumstances
@@ -32,7 +32,7 @@ class Attempt:
         self._params = params
         self._machine = PartyRound(desk.me, Circumstances(policy, desk.link, os.urandom, released))
         self._followed = ""
-        self.phases = Phases(self._totals, "train")
+        self.phases = Phases(desk.link.totals, "train")
 
     async def drive(self) -> Finished | Failed:
         """Take the opening, then whatever comes, until the attempt ends or time is up."""
@@ -120,7 +120,3 @@ class Attempt:
             self._followed = name
             self.phases.begin(PHASES.get(name, "sum"))
             self._desk.say("phase", phase=name.lower(), text=self._machine.waiting_for())
-
-    def _totals(self) -> Totals:
-        traffic = self._desk.link.traffic().values()
-        return sum(peer.sent for peer in traffic), sum(peer.received for peer in traffic)

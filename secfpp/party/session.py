@@ -192,7 +192,8 @@ class PartySession:
     def _open_links(self) -> None:
         for peer in self._desk.memory.peers:
             if peer.name != self._desk.me:
-                self._desk.link.open(peer.name, peer.address)
+                address = self._desk.settings.peers.get(peer.name, peer.address)
+                self._desk.link.open(peer.name, address)
 
     def _preparing(self, done: int, total: int) -> None:
         self._desk.doing = ("preparing", done, total)

@@ -128,6 +128,9 @@ class PartySettings(Section):
     data: DataSettings = Field(default_factory=DataSettings)
     training: DeviceSettings = Field(default_factory=DeviceSettings)
     vectors: VectorSettings = Field(default_factory=VectorSettings)
+    peers: dict[str, str] = Field(
+        default_factory=dict, description="name = host:port, where not as the coordinator says"
+    )
     time: Time = Field(default_factory=Time)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 

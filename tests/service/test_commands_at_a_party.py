@@ -51,7 +51,7 @@ class Outgoing:
     async def drain(self, timeout: float) -> None:
         """Nothing is under way."""
 
-    def traffic(self) -> dict[str, object]:
+    def totals(self) -> dict[str, tuple[int, int]]:
         return {}
 
     def sign(self, message: bytes) -> bytes:

@@ -21,7 +21,6 @@ from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
 from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
 from secfpp.store.sealed import SealedStore
-from secfpp.transport.peers import Traffic
 
 PARTIES = tuple(f"party-{index}" for index in range(8))
 GONE = ("party-2", "party-6")
@@ -45,7 +44,7 @@ class PartiesInMemory:
     async def drain(self, timeout: float) -> None:
         """Nothing is ever under way."""
 
-    def traffic(self) -> dict[str, Traffic]:
+    def totals(self) -> dict[str, tuple[int, int]]:
         """Nothing crosses a network."""
         return {}
 
