@@ -193,6 +193,8 @@ class PartyRound:
             case _, Halt(code=code, reason=reason) if sender == self._policy.coordinator:
                 self._state = Failed(code, reason)
                 return []
+            case Summing(), Echo():
+                return []  # Enough have agreed for the sums to leave; nothing hangs on one more.
             case _, Echo():
                 return self._on_echo(state, sender, message)
             case Preparing(), Deal() | CloseDealing() | Ask() | Assign() | SumShare():

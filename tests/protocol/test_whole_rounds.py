@@ -49,6 +49,24 @@ def test_one_shot_clustering_equals_the_plain_round(federation, equals_plain):
     assert len(network.coordinator.result.disclosed.distances) == 28
 
 
+def test_echoes_are_verified_until_enough_agree_and_no_longer(federation, monkeypatch):
+    setup = federation(parties=8, dim=256, method=ClusteringMethod.ONE_SHOT)
+    network = setup.network()
+    verified: Counter[str] = Counter()
+    for name, party in network.parties.items():
+        verify = party._credentials.verify
+
+        def counting(peer, text, signature, name=name, verify=verify):
+            verified[name] += b"assignment" in text
+            return verify(peer, text, signature)
+
+        monkeypatch.setattr(party._credentials, "verify", counting)
+    network.run()
+    others = setup.params.echo_quorum - 1
+    assert verified == dict.fromkeys(setup.params.roster, others)
+    assert others < setup.params.parties - 1
+
+
 class Weather:
     """Random order; each posting may be repeated, and one party's postings may be lost."""
 
