@@ -209,6 +209,7 @@ class PartySession:
         self._link.post(machine.handle(self._settings.coordinator, Open(params)))
         for sender, message in self._early.pop(params.key, []):
             self._link.post(machine.handle(sender, message))
+        self._early = {key: kept for key, kept in self._early.items() if key > params.key}
         if isinstance(machine.state, Preparing):
             self._colluders = params.colluders  # What was agreed to once is not taken back (§8).
         training = asyncio.create_task(self._prepare_vectors(machine, params))
@@ -258,8 +259,10 @@ class PartySession:
                 machine.expire()  # The coordinator has given this attempt up.
 
     def _keep_early(self, sender: str, message: RoundMessage) -> None:
-        """Keep what peers sent for an attempt that is not open here yet."""
-        if isinstance(message, Open) or sum(map(len, self._early.values())) >= MOST_EARLY:
+        """Keep what peers sent for an attempt that is not open here yet; what is over is over."""
+        past = self._latest is not None and message.key <= self._latest
+        full = sum(map(len, self._early.values())) >= MOST_EARLY
+        if past or full or isinstance(message, Open):
             return
         self._early.setdefault(message.key, []).append((sender, message))
 
