@@ -91,8 +91,11 @@ class Desk:
         return await next_within(self._inbox, seconds)
 
     def keep_early(self, sender: str, message: RoundMessage) -> None:
-        """Keep what peers sent for an attempt that is not open here yet."""
-        if not isinstance(message, Open) and sum(map(len, self._early.values())) < MOST_EARLY:
+        """Keep what peers sent for an attempt that is not open here yet; what is over is over."""
+        latest = self.memory.latest
+        is_past = latest is not None and message.key <= latest
+        is_full = sum(map(len, self._early.values())) >= MOST_EARLY
+        if not (is_past or is_full or isinstance(message, Open)):
             self._early.setdefault(message.key, []).append((sender, message))
 
     def early(self, key: AttemptKey) -> list[tuple[str, RoundMessage]]:
