@@ -205,15 +205,15 @@ class CoordinatorDaemon:
         run, sent = request.decode(), 0
         while True:
             try:
-                events = self._runs.events(run)
+                events = self._runs.events(run)[sent:]  # A copy: more may come while we yield.
                 over = self._runs.is_over(run)
                 end = self._runs.end(run) if over else None
             except RequestRefused as refusal:
                 yield json.dumps({"ended": told(refusal)}).encode()
                 return
-            for event in events[sent:]:
+            for event in events:
                 yield event.line().encode()
-            sent = len(events)
+            sent += len(events)
             if over:
                 yield json.dumps({"ended": end}).encode()
                 return

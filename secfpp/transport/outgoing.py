@@ -38,7 +38,6 @@ class Parcel:
     patience: float
     confirmed: asyncio.Future[None]
     deadline: float = field(init=False)
-    counted: bool = False
 
     def __post_init__(self) -> None:
         self.deadline = time.monotonic() + self.patience
@@ -71,6 +70,8 @@ class Outgoing:
         """
         parcel = Parcel(payload, patience, asyncio.get_running_loop().create_future())
         self._parcels.append(parcel)
+        self._peer.traffic.sent += len(payload)
+        self._peer.traffic.calls_sent += 1
         self._wake.set()
         self._watch(patience)
         return parcel.confirmed
@@ -157,11 +158,6 @@ class Outgoing:
 
     async def _write(self, call: grpc.aio.StreamStreamCall[bytes, bytes], parcel: Parcel) -> None:
         self._written += 1
-        traffic = self._peer.traffic
-        if not parcel.counted:
-            parcel.counted = True
-            traffic.sent += len(parcel.payload)
-            traffic.calls_sent += 1
         for frame in _frames(parcel.payload):
             await call.write(frame)
 

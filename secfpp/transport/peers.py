@@ -14,7 +14,11 @@ from secfpp.pki.names import Role
 
 @dataclass
 class Traffic:
-    """Payload bytes and calls with one peer, each way, since the node started."""
+    """Payload bytes and calls with one peer, each way, since the node started.
+
+    Sent is what was given to be sent, once and at that time, so that it belongs to the phase which
+    caused it.
+    """
 
     sent: int = 0
     received: int = 0

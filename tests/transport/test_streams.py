@@ -43,6 +43,7 @@ async def test_what_a_broken_stream_did_not_confirm_is_sent_again_in_order(ident
     arrived = [(await ann.receive())[1] for _ in sent]
     assert arrived == [b"1", b"2", b"3", b"4", b"5"]
     assert bob.peers.traffic()["ann"].sent == 6, "a message sent twice is counted once"
+    assert bob.peers.traffic()["ann"].calls_sent == 6
     await bob.close(0)
     await ann.close(0)
 
