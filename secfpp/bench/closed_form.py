@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from secfpp.algebra.coding import LagrangeCode
@@ -10,6 +11,9 @@ from secfpp.algebra.randomness import SEED_BYTES
 RESIDUE_BYTES = 8
 CHECK_BYTES = 16
 """Two check values for one dealer's shares, or for its masks."""
+
+ECHO_BYTES = 103
+"""A digest of 32 bytes and its signature, which has 70 to 72."""
 
 ROOT_BYTES = 96
 """A Merkle root of 32 bytes and its signature of about 64."""
@@ -51,7 +55,20 @@ def bytes_to_open_distances(sizes: Sizes) -> int:
     return shares + seeds + masks + answers + checks
 
 
-def bytes_of_sums(sizes: Sizes) -> int:
-    """What the helpers send where all parties are one cluster: each to every member but itself."""
+def bytes_of_sums(sizes: Sizes, clusters: Sequence[Collection[int]], number: int) -> int:
+    """What the helpers of each cluster send in round `number`: to every member but themselves.
+
+    `clusters` are members' places in the roster by label; those that open nothing are empty.
+    """
     helpers = sizes.chunks + sizes.colluders + sizes.stragglers + 2 * sizes.adversaries
-    return min(helpers, sizes.parties) * RESIDUE_BYTES * sizes.width * (sizes.parties - 1)
+    shares = 0
+    for label, members in enumerate(clusters):
+        for step in range(min(helpers, sizes.parties)):
+            helper = (number + label + step) % sizes.parties
+            shares += len(members) - (helper in members)
+    return shares * RESIDUE_BYTES * sizes.width
+
+
+def bytes_of_echoes(parties: int, batches: int) -> int:
+    """Every party's echo of each batch and of the assignment, to all other parties."""
+    return parties * (parties - 1) * (batches + 1) * ECHO_BYTES

@@ -9,6 +9,9 @@ import typer
 from secfpp.bench.algebra import AlgebraBench, measure_alone
 from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
+from secfpp.bench.network import measure as measure_network
+from secfpp.bench.round import RoundBench, most_clusters
+from secfpp.bench.round import measure as measure_rounds
 from secfpp.bench.train import TrainBench, measure
 from secfpp.errors import ConfigError
 from secfpp.journal.output import Data, Format, Output, show_table, speaking
@@ -139,6 +142,87 @@ def algebra(
             for one in results
         ]
         show_table(f"ns of CPU per element, {dim} values", (*header, "ratio", "exact"), rows)
+        return data
+
+    speaking(output, run)
+
+
+@app.command("round")
+def rounds(
+    parties: Annotated[str, typer.Option(help="One number, or several with commas.")] = "4,10",
+    dim: Annotated[int, typer.Option(min=1)] = 8192,
+    net: Annotated[
+        str, typer.Option(help="none, lan, wan, slow, a network.toml; or several with commas.")
+    ] = "none,lan,wan,slow",
+    colluders: Annotated[int, typer.Option(help="T; 0 for max(1, ⌊n/5⌋).", min=0)] = 0,
+    stragglers: Annotated[int, typer.Option(min=0)] = 1,
+    adversaries: Annotated[int, typer.Option(min=0)] = 0,
+    clusters: Annotated[
+        int, typer.Option(help="Planted; 0 for 3, or as many as n allows.", min=0)
+    ] = 0,
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    output: Output = Format.HUMAN,
+) -> None:
+    """Whole rounds by real daemons over a slow network, beside plain federated averaging."""
+
+    def run() -> Data:
+        benches = []
+        for n in _numbers(parties):
+            t = colluders or max(1, n // 5)
+            planted = clusters or most_clusters(n, t)
+            benches.append(RoundBench(n, dim, t, stragglers, adversaries, planted, repeats, seed))
+        data = measure_rounds(benches, net.split(","))
+        results = data["results"]
+        assert isinstance(results, list)  # noqa: S101 (narrowing only)
+        header = ("network", "mode", "n", "T", "S", "clusters", "flights", "seconds", "predicted")
+        rows = [
+            [
+                *(str(one[key]) for key in ("net", "mode", "parties")),
+                *(str(one[key]) for key in ("colluders", "stragglers", "clusters", "flights")),
+                f"{one['seconds_median']:.3f}",
+                f"{one['seconds_predicted']:.3f}",
+                f"{one['cpu_seconds']:.3f}",
+                "–" if one["bytes_total"] is None else f"{one['bytes_total'] / 1e6:.2f}",
+                f"{one['bytes_payload'] / 1e6:.2f}",
+                f"{one['bytes_formula'] / 1e6:.2f}",
+                str(one["exact"]),
+            ]
+            for one in results
+        ]
+        more = ("CPU s, all", "MB, wire", "MB, payload", "MB, formula", "exact")
+        show_table(f"a round of {dim} values a party", (*header, *more), rows)
+        return data
+
+    speaking(output, run)
+
+
+@app.command()
+def network(
+    net: Annotated[str, typer.Option(help="One profile, or several with commas.")] = (
+        "none,lan,wan,slow"
+    ),
+    repeats: Annotated[int, typer.Option(min=1)] = 5,
+    output: Output = Format.HUMAN,
+) -> None:
+    """Whether the slow network of the other measurements is as slow as it says."""
+
+    def run() -> Data:
+        data = measure_network(net.split(","), repeats)
+        results = data["results"]
+        assert isinstance(results, list)  # noqa: S101 (narrowing only)
+        header = ("network", "ms asked", "ms round trip", "Mbit/s asked", "Mbit/s each way")
+        rows = [
+            [
+                str(one["net"]),
+                f"{one['rtt_ms_asked']:g}",
+                f"{one['rtt_ms']:.2f}",
+                f"{one['mbit_asked'] or '–'}",
+                f"{one['mbit']:.1f}",
+            ]
+            for one in results
+        ]
+        show_table("userspace shaper on loopback", header, rows)
         return data
 
     speaking(output, run)

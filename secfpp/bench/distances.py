@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-
 from secfpp.bench.closed_form import Sizes, bytes_of_sums, bytes_to_open_distances
 from secfpp.bench.fedavg import plain_averaging
 from secfpp.bench.machine import provenance
+from secfpp.bench.planted import Planting, party_names, plant
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
 from secfpp.demo.verify import verify
 from secfpp.settings.files import ClusteringJob, JobSettings, ProtocolJob, TrainingJob
@@ -69,22 +68,31 @@ def measure(benches: Sequence[DistancesBench]) -> dict[str, object]:
     """
     results = []
     for bench in benches:
-        results.append(_measured(bench))
-        if bench.work is Work.MEAN:
-            results.append(plain_averaging(bench.parties, bench.dim, bench.repeats, bench.seed))
+        planting = Planting(bench.dim, bench.repeats + 1, 1, bench.seed)
+        with tempfile.TemporaryDirectory(prefix="secfpp-bench-") as home:
+            vectors = plant(Path(home), party_names(bench.parties), planting)
+            results.append(_measured(bench, vectors, Path(home)))
+            if bench.work is Work.MEAN:
+                results.append(plain_averaging(Path(home), vectors, planting.rounds))
     return {**provenance(benches[0].seed), "results": results}
 
 
-def _measured(bench: DistancesBench) -> Row:
-    with tempfile.TemporaryDirectory(prefix="secfpp-bench-") as home:
-        federation = Federation(Path(home) / "run", _planted(bench, Path(home)), Waits(120, 60))
-        try:
-            federation.start()
-            run = asyncio.run(federation.conduct(_job(bench), lambda _: None))
-            federation.wait(60)
-        finally:
-            federation.stop()
-        return _result(bench, federation, run)
+def _measured(bench: DistancesBench, vectors: Mapping[str, Path], home: Path) -> Row:
+    sections: dict[str, dict[str, dict[str, object]]] = {
+        name: {
+            "policy": {"query_kinds": ["means", "pairwise"]},
+            "vectors": {"path": str(path)},
+        }
+        for name, path in vectors.items()
+    }
+    federation = Federation(home / "run", sections, Waits(120, 60))
+    try:
+        federation.start()
+        run = asyncio.run(federation.conduct(_job(bench), lambda _: None))
+        federation.wait(60)
+    finally:
+        federation.stop()
+    return _result(bench, federation, run)
 
 
 def _job(bench: DistancesBench) -> JobSettings:
@@ -108,21 +116,6 @@ def _job(bench: DistancesBench) -> JobSettings:
     )
 
 
-def _planted(bench: DistancesBench, home: Path) -> dict[str, dict[str, dict[str, object]]]:
-    """Seeded vectors around one centre, a fresh one for each round: test data, nothing secret."""
-    rng = np.random.default_rng(bench.seed)
-    sections: dict[str, dict[str, dict[str, object]]] = {}
-    for index in range(bench.parties):
-        path = home / f"vectors-{index}.npy"
-        rows = rng.normal(size=(bench.repeats + 1, bench.dim)) * 0.1
-        np.save(path, rows.astype(np.float32))
-        sections[f"party-{index + 1:03d}"] = {
-            "policy": {"query_kinds": ["means", "pairwise"]},
-            "vectors": {"path": str(path)},
-        }
-    return sections
-
-
 def _result(bench: DistancesBench, federation: Federation, run: str) -> Row:
     homes = {name: federation.home / name / run for name in federation.parties}
     coordinator = federation.home / COORDINATOR / run
@@ -134,7 +127,9 @@ def _result(bench: DistancesBench, federation: Federation, run: str) -> Row:
     cpu = [sum(_spent(one[turn]["cpu_seconds"], phases) for one in everyone) for turn in turns]
     sent = [sum(_spent(one[turn]["sent"], phases) for one in everyone) for turn in turns]
     sizes = _sizes(bench, json.loads((coordinator / "ledger.json").read_text("utf-8"))["rounds"])
-    formula = bytes_to_open_distances(sizes) + (bench.work is Work.MEAN) * bytes_of_sums(sizes)
+    formula = bytes_to_open_distances(sizes) + (bench.work is Work.MEAN) * bytes_of_sums(
+        sizes, [range(sizes.parties)], 0
+    )
     return {
         **{key: value for key, value in vars(bench).items() if key != "seed"},
         "chunks": sizes.chunks,

@@ -2,7 +2,7 @@
 
 Every party sends its float32 vector in the clear to the coordinator, which sends the mean back: the
 same daemons' mailbox, mutual TLS 1.3, certificates and processes, and no coding. Reads as
-`python -m secfpp.bench.fedavg PLAN NAME` for each process; `plain_averaging` starts them all.
+`python -m secfpp.bench.fedavg PLAN NAME` for each process; `averaged` starts them all.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 import json
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,81 +30,118 @@ from secfpp.transport.grpc_tls import Mailbox
 
 PATIENCE = 120.0  # Seconds that one delivery, or the end of all processes, may take.
 GO = b"go"
+LONGEST_LINE = 2**24
 
 Told = dict[str, Any]
-"""What a process prints of itself: `seconds`, `cpu_seconds`, `sent` by turn, and a `digest`."""
+"""What a process prints at last: `seconds`, `cpu_seconds`, `by_peer` by turn, and a `digest`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all processes of one measurement know; `ports` of the coordinator and all parties."""
+    """What all processes of one measurement know: `turns` times all `vectors` are averaged.
+
+    `ports` are those of the coordinator and all parties; `relays` come first, by "from>to".
+    """
 
     home: str
     ports: dict[str, int]
-    dim: int
-    repeats: int
-    seed: int
+    relays: dict[str, int]
+    vectors: dict[str, str]
+    turns: int
 
     @property
     def parties(self) -> tuple[str, ...]:
         """The parties in roster order."""
-        return tuple(name for name in self.ports if name != COORDINATOR)
+        return tuple(self.vectors)
 
-    def vector(self, party: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        """The party's float32 vector (dim,)."""
-        rng = np.random.default_rng([self.seed, self.parties.index(party)])
-        return rng.normal(size=self.dim).astype(np.float32)
+    def address(self, name: str, *, seen_by: str) -> str:
+        """Where `seen_by` reaches `name`."""
+        return f"127.0.0.1:{self.relays.get(f'{seen_by}>{name}', self.ports[name])}"
 
 
-def plain_averaging(parties: int, dim: int, repeats: int, seed: int) -> dict[str, object]:
-    """Average `repeats` + 1 times, the first of which does not count: a row like the secure one."""
-    names = (COORDINATOR, *(f"party-{index + 1:03d}" for index in range(parties)))
-    with tempfile.TemporaryDirectory(prefix="secfpp-bench-") as home:
-        roles = dict.fromkeys(names, Role.PARTY) | {COORDINATOR: Role.COORDINATOR}
-        throwaway_federation(Path(home) / "pki", roles)
-        plan = Plan(home, free_ports(names), dim, repeats, seed)
-        (Path(home) / "plan.json").write_text(json.dumps(asdict(plan)), "utf-8")
-        told = _told_by_all(plan, names)
-    turns = range(1, repeats + 1)
-    seconds = [max(told[name]["seconds"][turn] for name in plan.parties) for turn in turns]
-    cpu = [sum(one["cpu_seconds"][turn] for one in told.values()) for turn in turns]
-    sent = [sum(one["sent"][turn] for one in told.values()) for turn in turns]
+def plain_averaging(home: Path, vectors: Mapping[str, Path], turns: int) -> dict[str, object]:
+    """Average so many times, the first of which does not count: a row like the secure one."""
+    names = (COORDINATOR, *vectors)
+    paths = {name: str(path) for name, path in vectors.items()}
+    plan = Plan(str(home), free_ports(names), {}, paths, turns)
+    told = asyncio.run(averaged(plan, lambda _: None))
+    warm = range(1, turns)
+    seconds = [max(told[name]["seconds"][turn] for name in vectors) for turn in warm]
+    cpu = [sum(one["cpu_seconds"][turn] for one in told.values()) for turn in warm]
+    sent = [
+        sum(moved[0] for one in told.values() for moved in one["by_peer"][turn].values())
+        for turn in warm
+    ]
+    dim = int(np.load(next(iter(vectors.values())), mmap_mode="r").shape[1])
     return {
         "work": "plain_fedavg",
-        "parties": parties,
+        "parties": len(vectors),
         "dim": dim,
         "seconds_median": statistics.median(seconds),
         "seconds_all": seconds,
         "cpu_seconds_all_processes": statistics.median(cpu),
         "cpu_seconds_all": cpu,
         "bytes_total": int(statistics.median(sent)),
-        "bytes_formula": 2 * parties * 4 * dim,
-        "exact": len({told[name]["digest"] for name in plan.parties}) == 1,
+        "bytes_formula": 2 * len(vectors) * 4 * dim,
+        "exact": all_agree(told),
     }
 
 
-def _told_by_all(plan: Plan, names: tuple[str, ...]) -> dict[str, Told]:
-    command = [sys.executable, "-m", "secfpp.bench.fedavg", str(Path(plan.home) / "plan.json")]
-    running = {
-        name: subprocess.Popen([*command, name], stdout=subprocess.PIPE)  # noqa: S603 (ourselves)
-        for name in names
-    }
+def all_agree(told: Mapping[str, Told]) -> bool:
+    """Whether all parties have the same mean."""
+    return len({one["digest"] for name, one in told.items() if name != COORDINATOR}) == 1
+
+
+async def averaged(plan: Plan, on_turn: Callable[[int], None]) -> dict[str, Told]:
+    """Make keys, run all processes to their end, and return what each has told.
+
+    `on_turn` hears of each turn, from 0, when the coordinator begins it.
+    """
+    roles = dict.fromkeys(plan.parties, Role.PARTY) | {COORDINATOR: Role.COORDINATOR}
+    await asyncio.to_thread(throwaway_federation, Path(plan.home) / "pki", roles)
+    path = Path(plan.home) / "plan.json"
+    path.write_text(json.dumps(asdict(plan)), "utf-8")
+    command = ("-m", "secfpp.bench.fedavg", str(path))
+    running: dict[str, Process] = {}
     try:
-        outputs = {name: one.communicate(timeout=PATIENCE)[0] for name, one in running.items()}
-    except subprocess.TimeoutExpired:
+        for name in (COORDINATOR, *plan.parties):
+            running[name] = await asyncio.create_subprocess_exec(
+                sys.executable, *command, name, stdout=PIPE, limit=LONGEST_LINE
+            )
+        async with asyncio.timeout(PATIENCE):
+            told = await asyncio.gather(*(_heard(one, on_turn) for one in running.values()))
+    except TimeoutError:
         raise PeersMissing(f"plain averaging has not ended after {PATIENCE:.0f} s") from None
     finally:
         for one in running.values():
-            one.kill()
-    return {name: json.loads(output) for name, output in outputs.items()}
+            if one.returncode is None:
+                one.kill()
+            await one.wait()
+    return dict(zip(running, told, strict=True))
+
+
+async def _heard(one: Process, on_turn: Callable[[int], None]) -> Told:
+    """What a process has told at last; lines with a number alone are turns that begin."""
+    told: Told | None = None
+    assert one.stdout is not None  # noqa: S101 (it was started with a pipe)
+    async for line in one.stdout:
+        said = json.loads(line)
+        if isinstance(said, int):
+            on_turn(said)
+        else:
+            told = said
+    if told is None:
+        raise PeersMissing("a process of plain averaging ended early", fix="see its last words")
+    await one.wait()
+    return told
 
 
 class _Meter:
-    """Seconds, CPU seconds and sent bytes of each turn of one process."""
+    """Seconds, CPU seconds and payload bytes by peer of each turn of one process."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self.told: dict[str, list[float]] = {"seconds": [], "cpu_seconds": [], "sent": []}
+        self.told: Told = {"seconds": [], "cpu_seconds": [], "by_peer": []}
         self._last = self._now()
 
     def begin(self) -> None:
@@ -113,24 +150,33 @@ class _Meter:
 
     def end(self) -> None:
         """It is over."""
-        for values, before, now in zip(self.told.values(), self._last, self._now(), strict=True):
-            values.append(now - before)
+        (start, cpu, moved), now = self._last, self._now()
+        self.told["seconds"].append(now[0] - start)
+        self.told["cpu_seconds"].append(now[1] - cpu)
+        self.told["by_peer"].append(
+            {
+                peer: (sent - moved.get(peer, (0, 0))[0], received - moved.get(peer, (0, 0))[1])
+                for peer, (sent, received) in now[2].items()
+            }
+        )
 
-    def _now(self) -> tuple[float, float, int]:
-        sent = sum(peer.sent for peer in self._mailbox.peers.traffic().values())
-        return time.monotonic(), time.process_time(), sent
+    def _now(self) -> tuple[float, float, dict[str, tuple[int, int]]]:
+        traffic = self._mailbox.peers.traffic().items()
+        moved = {peer: (one.sent, one.received) for peer, one in traffic}
+        return time.monotonic(), time.process_time(), moved
 
 
 async def coordinate(plan: Plan, mailbox: Mailbox) -> Told:
     """Turn by turn: say go, sum what comes, send the mean to all."""
     meter = _Meter(mailbox)
-    for _ in range(plan.repeats + 1):
+    for turn in range(plan.turns):
+        print(turn, flush=True)
         await _to_all(plan, mailbox, GO)
         meter.begin()
-        total = np.zeros(plan.dim)
+        total: Any = 0.0
         for _ in plan.parties:
             _, payload = await mailbox.receive()
-            total += np.frombuffer(payload, dtype="<f4")
+            total = total + np.frombuffer(payload, dtype="<f4").astype(np.float64)
         await _to_all(plan, mailbox, (total / len(plan.parties)).astype("<f4").tobytes())
         meter.end()
     return {**meter.told, "digest": ""}
@@ -138,13 +184,13 @@ async def coordinate(plan: Plan, mailbox: Mailbox) -> Told:
 
 async def take_part(plan: Plan, mailbox: Mailbox, name: str) -> Told:
     """Turn by turn: hear go, send the vector, receive the mean."""
-    vector = plan.vector(name)
+    vectors = np.load(plan.vectors[name]).astype("<f4")
     meter = _Meter(mailbox)
     mean = b""
-    for _ in range(plan.repeats + 1):
+    for turn in range(plan.turns):
         await mailbox.receive()
         meter.begin()
-        sent = mailbox.send(COORDINATOR, vector.astype("<f4").tobytes(), timeout=PATIENCE)
+        sent = mailbox.send(COORDINATOR, vectors[turn].tobytes(), timeout=PATIENCE)
         _, mean = await mailbox.receive()
         meter.end()
         mailbox.ask()
@@ -165,7 +211,7 @@ async def _main(plan: Plan, name: str) -> Told:
     await mailbox.start()
     try:
         for peer in plan.parties if name == COORDINATOR else (COORDINATOR,):
-            mailbox.open(peer, f"127.0.0.1:{plan.ports[peer]}")
+            mailbox.open(peer, plan.address(peer, seen_by=name))
         if name == COORDINATOR:
             return await coordinate(plan, mailbox)
         return await take_part(plan, mailbox, name)

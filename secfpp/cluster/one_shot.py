@@ -42,6 +42,7 @@ def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
     def inside(members: Cluster) -> int:
         return sum(pairs[a, b] for a, b in combinations(members, 2))
 
+    @cache  # The partitions of a tree share most of their clusters.
     def from_mean(party: str, members: Cluster) -> Fraction:
         """‖x − c_M‖² = Σ_j ‖x − x_j‖² / m − Σ_{i<j} ‖x_i − x_j‖² / m²."""
         near = sum(pairs[party, p] for p in members if p != party)
@@ -53,15 +54,16 @@ def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
 
 def average_linkage(parties: Cluster, pairs: Pairs) -> tuple[Partition, ...]:
     """The partitions from everyone alone to one cluster, one joining at a time."""
+
+    @cache
+    def between(two: tuple[Cluster, Cluster]) -> Fraction:
+        a, b = two
+        return Fraction(sum(pairs[x, y] for x in a for y in b), len(a) * len(b))
+
     partition: Partition = tuple((party,) for party in parties)
     tree = [partition]
     while len(partition) > 1:
-        a, b = min(
-            combinations(partition, 2),
-            key=lambda two: Fraction(
-                sum(pairs[x, y] for x in two[0] for y in two[1]), len(two[0]) * len(two[1])
-            ),
-        )
+        a, b = min(combinations(partition, 2), key=between)
         joined = tuple(party for party in parties if party in a + b)
         partition = tuple(
             joined if members == a else members for members in partition if members != b

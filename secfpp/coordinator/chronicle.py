@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from secfpp.coordinator.records import Entry, Ledger, Manifest, reported
+from secfpp.coordinator.records import Entry, Ledger, Manifest, opened_by, reported
 from secfpp.journal.events import Event, EventLog, read_events
 from secfpp.journal.evidence import write_evidence
-from secfpp.journal.phases import Cost
+from secfpp.journal.phases import Cost, spent
 from secfpp.protocol.checking import Blame
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import Report
 from secfpp.protocol.params import RoundParams
-
-Announce = Callable[[Event], None]
 
 
 class Chronicle:
     """The run directory of one run at the coordinator; `listeners` hear every event."""
 
     def __init__(self, directory: Path, run: str) -> None:
-        self.listeners: list[Announce] = []
         self.events: list[Event] = read_events(directory)
         self.round = 0
         self.attempt = 0
         self._directory = directory
         self._log = EventLog(directory, run)
+        self.listeners = self._log.listeners
+        self.listeners.append(self.events.append)
         self._ledger = Ledger(directory, run)
         self._manifest = Manifest(directory, run)
 
     def say(self, event: str, **fields: object) -> None:
         """Write an event down and tell it; it belongs to the present attempt if not said else."""
         place: dict[str, object] = {"round": self.round, "attempt": self.attempt}
-        entry = self._log.record(event, **(place | fields))
-        self.events.append(entry)
-        for listener in tuple(self.listeners):
-            listener(entry)
+        self._log.record(event, **(place | fields))
 
     def finished(self, entry: Entry | None, closed: Closed, costs: dict[str, Cost]) -> None:
         """A round that reached its goal: what it opened, what it cost, who was lost."""
@@ -46,18 +42,26 @@ class Chronicle:
         clusters = len({label for _, label in disclosed.labels})
         self.say(
             "closed",
+            count=len(disclosed.distances),
             text=f"{clusters} clusters from {len(disclosed.distances)} distances; "
             f"{len(disclosed.means)} means went to their members",
         )
-        for party, why in closed.lost.items():
-            self.say("lost", peer=party, text=f"lost {party}: {why}")
+        self.lost(closed.lost)
+        for fields in spent(costs):
+            self.say("cost", **fields)
         self._manifest.finished(disclosed.key, costs)
 
-    def failed(self, entry: Entry | None, reason: str) -> None:
-        """An attempt without its goal; what it opened stays opened."""
+    def failed(self, entry: Entry | None, reason: str, lost: Mapping[str, str]) -> None:
+        """An attempt without its goal, what it opened, and whom it lost."""
         if entry is not None:
             self._ledger.unfinished(entry, reason)
-        self.say("failed", text=f"failed: {reason}")
+        self.say("failed", count=opened_by(entry), text=f"failed: {reason}")
+        self.lost(lost)
+
+    def lost(self, lost: Mapping[str, str]) -> None:
+        """Say whom an attempt has lost, and why."""
+        for party, why in lost.items():
+            self.say("lost", peer=party, text=f"lost {party}: {why}")
 
     def recovered(self, entry: Entry, *, assigned: bool) -> None:
         """An attempt that was open when the daemon ended: what it may have opened.
@@ -66,10 +70,12 @@ class Chronicle:
         """
         if assigned:
             self._ledger.finished(entry)
-            self.say("closed", text="the assignment had been sent; the round counts as closed")
+            text = "the assignment had been sent; the round counts as closed"
+            self.say("closed", count=opened_by(entry), text=text)
         else:
             self._ledger.unfinished(entry, "the coordinator ended in the middle of it")
-            self.say("failed", text="failed: the coordinator ended in the middle of it")
+            text = "failed: the coordinator ended in the middle of it"
+            self.say("failed", count=opened_by(entry), text=text)
 
     def report(self, sender: str, report: Report) -> None:
         """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""

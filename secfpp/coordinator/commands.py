@@ -33,7 +33,10 @@ def coordinator(
 
 def _serve(read: Callable[[], CoordinatorSettings]) -> Data:
     async def serve() -> bool:
-        return await CoordinatorDaemon(read(), read).serve()
+        settings = read()
+        daemon = CoordinatorDaemon(settings, read)
+        async with daemon.metrics.listening(settings.metrics.listen):
+            return await daemon.serve()
 
     process.settle()
     return {"passed": asyncio.run(serve())}

@@ -15,6 +15,8 @@ from secfpp.coordinator.runs import Runs
 from secfpp.coordinator.session import Paused, RunSession
 from secfpp.errors import PolicyRefusal, RequestRefused, SecFPPError, told
 from secfpp.journal.events import Event
+from secfpp.journal.logs import log_event
+from secfpp.journal.metrics import Metrics
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.protocol.messages import Accept, Ended, Envelope, run_of
@@ -23,7 +25,7 @@ from secfpp.store.sealed import SealedStore
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
 from secfpp.transport.link import Link
-from secfpp.transport.operator_api import operator_service
+from secfpp.transport.operator_api import OPERATOR, operator_service
 
 log = structlog.get_logger()
 
@@ -48,11 +50,12 @@ class CoordinatorDaemon:
         self._diagnose = partial(diagnose, identity)
         self._store = SealedStore(settings.state_dir, settings.store_key)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
         service = operator_service(self._call, self._follow)
-        self._door = TlsServer(identity, settings.operator_listen, (service,))
+        self._door = TlsServer(identity, settings.operator_listen, name=OPERATOR, service=service)
         self._runs = Runs(self._store, settings, self._session)
         self._news = asyncio.Condition()
         self._over: asyncio.Future[bool]
@@ -78,6 +81,7 @@ class CoordinatorDaemon:
         finally:
             for task in tasks:
                 task.cancel()
+            await self._end_serving()
             await self._door.stop(1.0)
             await self._link.close()
             self._store.close()
@@ -94,9 +98,14 @@ class CoordinatorDaemon:
         """The attempt that is open may take as long as a round may stand still."""
         log.info("told to end", waits_for="the attempt that is open", run=session.run)
         session.pause()
-        await self._mailbox.set_serving(False)
+        await self._end_serving()
         await asyncio.sleep(self._settings.time.idle_timeout)
         self._end(True)
+
+    async def _end_serving(self) -> None:
+        """Tell health checks that new work is not welcome."""
+        await self._mailbox.end_serving()
+        await self._door.end_serving()
 
     def _end(self, completed: bool) -> None:
         if not self._over.done():
@@ -158,7 +167,7 @@ class CoordinatorDaemon:
         session = RunSession(
             memory, self._store, self._link, settings=self._settings, diagnose=self._diagnose
         )
-        session.chronicle.listeners.append(self._heard)
+        session.chronicle.listeners += [log_event, self.metrics.tally.hear, self._heard]
         return session
 
     # --- The operator's verbs.
@@ -212,8 +221,7 @@ class CoordinatorDaemon:
                 if sent == len(self._runs.events(run)) and not self._runs.is_over(run):
                     await self._news.wait()
 
-    def _heard(self, event: Event) -> None:
-        log.info(event.sentence(), run=event.run)
+    def _heard(self, _: Event) -> None:
         asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
@@ -227,6 +235,7 @@ class CoordinatorDaemon:
             raise PolicyRefusal("roster", f"{name} is not on the coordinator's roster")
 
     def _trouble(self, peer: str, error: SecFPPError) -> None:
-        log.warning("trouble", peer=peer, reason=str(error))
         if self._runs.current is not None:
             self._runs.current.trouble(peer, error)
+        else:
+            log.warning("trouble", peer=peer, reason=str(error))

@@ -143,6 +143,13 @@ def ledger_entry(
     }
 
 
+def opened_by(entry: Entry | None) -> int:
+    """How many distances an entry of the ledger says were opened."""
+    opened = {} if entry is None else entry["opened_to_coordinator"]
+    distances = opened.get("distances") if isinstance(opened, dict) else None
+    return len(distances) if isinstance(distances, list) else 0
+
+
 def reported(text: str) -> tuple[str, float | None]:
     """A party's report in words, and its accuracy if it chose to tell one; its text is JSON."""
     try:

@@ -23,7 +23,7 @@ from secfpp.coordinator.memory import RunMemory
 from secfpp.coordinator.participants import Participants
 from secfpp.coordinator.records import Entry, describe, ledger_entry
 from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
-from secfpp.journal.phases import Phases, Totals
+from secfpp.journal.phases import Phases
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Asking, Closed, Closing
 from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Report
@@ -179,7 +179,7 @@ class RunSession:
             memory.opens(number, attempt)
             memory.keep(self._store)
             self.chronicle.say("opened", text=f"opened to {params.parties} parties")
-            phases = Phases(self._totals, "train")
+            phases = Phases(self._link.totals, "train")
             result = await Attempt(
                 self._desk, machine, phases, partial(self._write_down, machine)
             ).drive()
@@ -194,7 +194,7 @@ class RunSession:
                 memory.keep(self._store)
                 return result
             reason = result.reason
-            self.chronicle.failed(self._entry(machine), reason)
+            self.chronicle.failed(self._entry(machine), reason, machine.lost)
             memory.entry = None
             if not machine.lost or memory.labels is not None:
                 break  # Who vouched for an assignment joins no other attempt (§7).
@@ -291,10 +291,6 @@ class RunSession:
                 parties = parties - {sender}
 
     # --- Small things.
-
-    def _totals(self) -> Totals:
-        traffic = self._link.traffic().values()
-        return sum(peer.sent for peer in traffic), sum(peer.received for peer in traffic)
 
     def _post(self, envelopes: Iterable[Envelope]) -> None:
         self._link.post(envelopes)

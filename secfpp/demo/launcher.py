@@ -6,7 +6,9 @@ Everything goes the way it goes by hand: keys by the steps of `secfpp pki`, conf
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -26,6 +28,8 @@ from secfpp.transport.operator_api import OperatorClient
 
 COORDINATOR = "coordinator"
 OPERATOR = "operator"
+
+LOWEST_PORT, HIGHEST_PORT = 20_000, 32_000
 
 TIME = """
 [time]
@@ -57,6 +61,8 @@ class Federation:
     waits: Waits = field(default_factory=Waits)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    relays: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Ports of relays, by who connects and to whom; where there is none the way is direct."""
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -90,7 +96,7 @@ class Federation:
         throwaway_federation(
             self.home / "pki", {**roles, **dict.fromkeys(self.parties, Role.PARTY)}
         )
-        self.ports = free_ports((COORDINATOR, OPERATOR, *self.parties))
+        self.ports = self.ports or free_ports((COORDINATOR, OPERATOR, *self.parties))
         self._write_coordinator()
         for name in self.parties:
             self._write_party(name)
@@ -154,6 +160,10 @@ class Federation:
                 process.kill()
                 process.wait()
 
+    def _address(self, name: str, *, seen_by: str) -> str:
+        """Where `seen_by` reaches `name`."""
+        return f"127.0.0.1:{self.relays.get((seen_by, name), self.ports[name])}"
+
     def _config(self, name: str) -> str:
         return str(self.home / f"{name}.toml")
 
@@ -165,7 +175,7 @@ class Federation:
             "once = true",
             f'[tls]\ndirectory = "{self.home / "pki" / COORDINATOR}"',
             "[parties]",
-            *(f'{name} = "127.0.0.1:{self.ports[name]}"' for name in self.parties),
+            *(f'{name} = "{self._address(name, seen_by=COORDINATOR)}"' for name in self.parties),
             TIME.format(**vars(self.waits)),
         ]
         Path(self._config(COORDINATOR)).write_text("\n".join(lines), "utf-8")
@@ -173,11 +183,13 @@ class Federation:
     def _write_party(self, name: str) -> None:
         lines = [
             f'listen = "127.0.0.1:{self.ports[name]}"',
-            f'coordinator_address = "127.0.0.1:{self.ports[COORDINATOR]}"',
+            f'coordinator_address = "{self._address(COORDINATOR, seen_by=name)}"',
             f'state_dir = "{self.home / name}"',
             "once = true",
             f'[tls]\ndirectory = "{self.home / "pki" / name}"',
             TIME.format(**vars(self.waits)),
+            "[peers]",
+            *(f'{to} = "{self._address(to, seen_by=name)}"' for to in self.parties if to != name),
         ]
         for section, values in self.sections[name].items():
             lines.append(f"[{section}]")
@@ -186,11 +198,20 @@ class Federation:
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
-    """A free loopback port for each name: all are held open until all are chosen."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {name: held.getsockname()[1] for name, held in zip(names, sockets, strict=True)}
-    for held in sockets:
-        held.close()
+    """A free loopback port for each name: all are held open until all are chosen.
+
+    They lie below those that systems give to outgoing connections, one of which could otherwise
+    take a port before its daemon does.
+    """
+    held: dict[str, socket.socket] = {}
+    for name in names:
+        while name not in held:
+            port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT)
+            with contextlib.suppress(OSError):
+                held[name] = socket.create_server(("127.0.0.1", port))
+    ports = {name: one.getsockname()[1] for name, one in held.items()}
+    for one in held.values():
+        one.close()
     return ports
 
 

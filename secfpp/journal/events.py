@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from secfpp.journal.files import private_directory
+
+ATTEMPT_ENDS: Final = ("closed", "finished", "failed")
+"""The events with which an attempt ends: at the coordinator, and at a party."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: `time` is Unix time in seconds; empty fields are left out."""
+    """Something that happened: `time` is Unix time in seconds; empty fields are left out.
+
+    `count` is of the distances that an attempt opened, or of the values that were clipped.
+    """
 
     time: float
     run: str
@@ -25,12 +32,32 @@ class Event:
     peer: str = ""
     bytes: int = 0
     seconds: float = 0.0
+    count: int = 0
     text: str = ""
 
     @property
     def minor(self) -> bool:
         """Whether it is for the files only: who follows a run is not told of every step."""
-        return self.event in ("phase", "report", "ended")
+        return self.event in ("phase", "cost", "report", "ended")
+
+    @property
+    def grave(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.event in (
+            "trouble",
+            "silence",
+            "refused",
+            "violation",
+            "lost",
+            "named",
+            "failed",
+        )
+
+    @property
+    def place(self) -> dict[str, str | int]:
+        """Where it belongs: run, round, attempt, phase and peer, as far as it has them."""
+        names = ("run", "round", "attempt", "phase", "peer")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
     def line(self) -> str:
         """The event as one JSON object."""
@@ -66,21 +93,40 @@ def read_events(directory: Path) -> list[Event]:
     return [event_from(line) for line in lines if line.endswith("}")]
 
 
+Heard = Callable[[Event], None]
+"""What is told of every event."""
+
+
 class EventLog:
-    """Appends events to `events.jsonl` in a run directory; each line is on disk when it returns."""
+    """Appends events to `events.jsonl` in a run directory; each line is on disk when it returns.
+
+    `listeners` hear every event after that.
+    """
 
     def __init__(self, directory: Path, run: str) -> None:
+        self.listeners: list[Heard] = []
         self._run = run
+        self._phase = ""
         path = private_directory(directory) / "events.jsonl"
         self._file = open(  # noqa: SIM115 (closed by `close`; one file for a whole run)
             os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", encoding="utf-8"
         )
 
     def record(self, event: str, **fields: object) -> Event:
-        """Write one event now; `fields` are those of `Event`."""
-        entry = Event(time=time.time(), run=self._run, event=event, **fields)  # type: ignore[arg-type]  # checked by Event itself
+        """Write one event now; `fields` are those of `Event`.
+
+        An event without a phase belongs to the one that runs.
+        """
+        place: dict[str, object] = {"phase": self._phase}
+        entry = Event(time=time.time(), run=self._run, event=event, **(place | fields))  # type: ignore[arg-type]  # checked by Event itself
+        if event == "phase":
+            self._phase = entry.phase
+        elif event in ATTEMPT_ENDS:
+            self._phase = ""
         self._file.write(entry.line() + "\n")
         self._file.flush()
+        for listener in tuple(self.listeners):
+            listener(entry)
         return entry
 
     def close(self) -> None:

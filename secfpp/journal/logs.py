@@ -11,6 +11,9 @@ from structlog.typing import EventDict
 
 from secfpp.errors import Misuse
 from secfpp.journal.defects import WithoutText
+from secfpp.journal.events import Event
+
+log = structlog.get_logger()
 
 _SAYABLE = (str, int, float, bool, type(None))
 
@@ -45,3 +48,9 @@ def configure(process: str) -> None:
     logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def log_event(event: Event) -> None:
+    """One line for an event of a run: its sentence, its kind, and where it belongs as fields."""
+    say = log.warning if event.grave else log.info
+    say(event.sentence(), kind=event.event, **event.place)

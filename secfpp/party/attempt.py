@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from secfpp.journal.phases import Phases, Totals
+from secfpp.journal.phases import Phases
 from secfpp.party.desk import Dealt, Desk, Item, Leave
 from secfpp.party.own_vectors import OwnVectors
 from secfpp.protocol.circumstances import Circumstances
@@ -32,7 +32,7 @@ class Attempt:
         self._params = params
         self._machine = PartyRound(desk.me, Circumstances(policy, desk.link, os.urandom, released))
         self._followed = ""
-        self.phases = Phases(self._totals, "train")
+        self.phases = Phases(desk.link.totals, "train")
 
     async def drive(self) -> Finished | Failed:
         """Take the opening, then whatever comes, until the attempt ends or time is up."""
@@ -70,7 +70,7 @@ class Attempt:
             case Dealt():
                 if isinstance(machine.state, Preparing) and message.key == key:
                     self.phases.begin("share")
-                    desk.keep()  # What is dealt now is never dealt again.
+                    desk.keep()  # Before it is dealt: the attempt's key, and what is dealt.
                     self._send(machine.deal(message.vectors))
             case Leave():
                 desk.leaving = True
@@ -120,7 +120,3 @@ class Attempt:
             self._followed = name
             self.phases.begin(PHASES.get(name, "sum"))
             self._desk.say("phase", phase=name.lower(), text=self._machine.waiting_for())
-
-    def _totals(self) -> Totals:
-        traffic = self._desk.link.traffic().values()
-        return sum(peer.sent for peer in traffic), sum(peer.received for peer in traffic)

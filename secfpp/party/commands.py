@@ -30,7 +30,9 @@ def party(
 
 def _serve(settings: PartySettings) -> Data:
     async def serve() -> bool:
-        return await PartyDaemon(settings).serve()
+        daemon = PartyDaemon(settings)
+        async with daemon.metrics.listening(settings.metrics.listen):
+            return await daemon.serve()
 
     process.settle()
     return {"passed": asyncio.run(serve())}

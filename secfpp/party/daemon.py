@@ -8,6 +8,8 @@ import signal
 import structlog
 
 from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
+from secfpp.journal.logs import log_event
+from secfpp.journal.metrics import Metrics
 from secfpp.party.clip_learner import ClipLearner
 from secfpp.party.learner import Learner, VectorLearner
 from secfpp.party.memory import RunMemory, recall, unfinished
@@ -39,6 +41,7 @@ class PartyDaemon:
         self._store = SealedStore(settings.state_dir, settings.store_key)
         self._known = {settings.coordinator: Role.COORDINATOR}
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
@@ -63,13 +66,13 @@ class PartyDaemon:
         memory = unfinished(self._store)
         if memory is not None:
             log.info("started again", run=memory.run)
-            self._begin(memory)
+            self._begin(memory, is_again=True)
         try:
             return await self._over
         finally:
             for task in tasks:
                 task.cancel()
-            await self._mailbox.set_serving(False)
+            await self._mailbox.end_serving()
             await self._link.close()
             self._store.close()
 
@@ -84,7 +87,7 @@ class PartyDaemon:
         """What this party has dealt in may take as long as a round may stand still."""
         log.info("told to end", waits_for="its part in an attempt", run=session.run)
         session.leave()
-        await self._mailbox.set_serving(False)
+        await self._mailbox.end_serving()
         await asyncio.sleep(self._settings.time.idle_timeout)
         self._end(True)
 
@@ -140,6 +143,7 @@ class PartyDaemon:
     def _take_part(self, invite: Invite) -> None:
         """Begin with a run, or go on with one that was left: under the job it had, no other."""
         memory = recall(self._store, invite.run)
+        is_again = memory is not None
         if memory is None:
             memory = RunMemory(invite.run, invite.job, invite.peers)
         elif memory.job != invite.job:
@@ -147,9 +151,9 @@ class PartyDaemon:
             return
         memory.peers, memory.over = invite.peers, False
         log.info("invited", run=invite.run)
-        self._begin(memory)
+        self._begin(memory, is_again=is_again)
 
-    def _begin(self, memory: RunMemory) -> None:
+    def _begin(self, memory: RunMemory, *, is_again: bool) -> None:
         try:
             job = job_from(memory.job)
             session = PartySession(
@@ -159,12 +163,14 @@ class PartyDaemon:
                 settings=self._settings,
                 learner=self._learner(job),
                 job=job,
+                is_again=is_again,
             )
         except ConfigError as error:
             self._refuse(memory, error.code, str(error))
             return
         self._get_to_know(memory.peers)
         self._session = session
+        session.listeners += [log_event, self.metrics.tally.hear]
         self._conducting = asyncio.create_task(session.conduct())
         self._conducting.add_done_callback(self._concluded)
 
@@ -193,9 +199,10 @@ class PartyDaemon:
             return
         completed = error is None and session.ended is not None and session.ended.completed
         if error is None:
-            log.info("the run ended", completed=completed)
+            log.info("the run ended", run=session.run, completed=completed)
         else:
-            log.error("the run ended early", code=error.code, reason=str(error), fix=error.fix)
+            told = {"code": error.code, "reason": str(error), "fix": error.fix}
+            log.error("the run ended early", run=session.run, **told)
         invite, self._next = self._next, None
         if self._leaving is not None:
             self._end(True)
@@ -212,6 +219,7 @@ class PartyDaemon:
             raise PolicyRefusal("role", f"{name} comes as {role.value}, not as {expected.value}")
 
     def _trouble(self, peer: str, error: SecFPPError) -> None:
-        log.warning("trouble", peer=peer, reason=str(error))
         if self._session is not None:
             self._session.trouble(peer, error)
+        else:
+            log.warning("trouble", peer=peer, reason=str(error))

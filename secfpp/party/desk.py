@@ -66,7 +66,9 @@ class Desk:
 
     def say(self, event: str, **fields: object) -> None:
         """Write an event of the present round down."""
-        self.log.record(event, round=self.round, **fields)
+        latest = self.memory.latest
+        attempt = 0 if latest is None else latest.attempt
+        self.log.record(event, round=self.round, attempt=attempt, **fields)
 
     def keep(self) -> None:
         """Write the run's memory down."""

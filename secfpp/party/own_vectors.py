@@ -76,6 +76,8 @@ class OwnVectors:
         spec = params.feature_sharing
         levels, clipped = spec.quantiser.levels(trained.domain_prompt.reshape(-1))
         self.facts = {**trained.facts, "clipped": float(clipped)}
+        if clipped:
+            self._say("clipped", count=int(clipped), text=f"{clipped} values were clipped")
         if clipped > MOST_CLIPPED * levels.size:
             self._say("trouble", text=f"sits the round out: {clipped} of {levels.size} clipped")
             return Abstention("more than one value in a hundred would be clipped")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from secfpp.errors import RoundFailed, SecFPPError, StoreFailure
 from secfpp.journal.events import EventLog
-from secfpp.journal.phases import Cost
+from secfpp.journal.phases import Cost, spent
 from secfpp.party.acceptance import check_first_opening, is_agreed, is_past, prepared
 from secfpp.party.attempt import Attempt
 from secfpp.party.desk import Desk, Item, Leave
@@ -42,7 +42,7 @@ from secfpp.transport.link import Link
 
 
 class PartySession:
-    """One run of which this party was told by an invitation, now or before it started again."""
+    """One run of which this party was told by an invitation, now or (`is_again`) before a crash."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class PartySession:
         settings: PartySettings,
         learner: Learner,
         job: JobSettings,
+        is_again: bool = False,
     ) -> None:
         self.run = memory.run
         self.directory: Path = settings.state_dir / memory.run
@@ -60,7 +61,9 @@ class PartySession:
         self._desk = Desk(link, settings, memory, store, log)
         self._learner = learner
         self._job = job
+        self.listeners = log.listeners
         self._told_to_end = asyncio.Event()
+        self._is_again = is_again
         self._acceptance: Accept | None = None
         self._records = PartyRecords(self.directory, link.name, memory.run, learner)
         self._vectors = OwnVectors(learner, self._records, memory, self._desk.say)
@@ -143,7 +146,10 @@ class PartySession:
                 desk.keep_early(sender, message)
 
     def _may_open(self, params: RoundParams) -> bool:
-        """Whether an attempt is new and within what was agreed to; from now on it is not new."""
+        """Whether an attempt is new and within what was agreed to; from now on it is not new.
+
+        That is written down with what is dealt in it, before it is dealt.
+        """
         desk, key = self._desk, params.key
         if is_past(desk.memory, key):
             return False
@@ -152,7 +158,6 @@ class PartySession:
             desk.say("violation", text=text)
             return False
         desk.memory.latest = key
-        desk.keep()
         return True
 
     # --- Consent.
@@ -161,7 +166,7 @@ class PartySession:
         """Prepare, and tell the coordinator yes or no."""
         desk = self._desk
         self._open_links()
-        if desk.memory.latest is not None:
+        if self._is_again:
             desk.doing = (STARTED_AGAIN, 0, 0)
             desk.tell_coordinator(Progress(self.run, 0, *desk.doing))
         try:
@@ -187,7 +192,8 @@ class PartySession:
     def _open_links(self) -> None:
         for peer in self._desk.memory.peers:
             if peer.name != self._desk.me:
-                self._desk.link.open(peer.name, peer.address)
+                address = self._desk.settings.peers.get(peer.name, peer.address)
+                self._desk.link.open(peer.name, address)
 
     def _preparing(self, done: int, total: int) -> None:
         self._desk.doing = ("preparing", done, total)
@@ -218,6 +224,8 @@ class PartySession:
             told["accuracy"] = accuracy.get("accuracy")
         self._desk.tell_coordinator(Report(self.run, number, json.dumps(told)))
         got = "got their mean" if finished.mean is not None else "kept its own prompt"
+        for fields in spent(costs):
+            self._desk.say("cost", **fields)
         self._desk.say("finished", text=f"is in a cluster of {len(finished.cluster)} and {got}")
 
     async def _next_command(self) -> Item:

@@ -88,6 +88,19 @@ def off_the_word(params: RoundParams, items: Mapping[str, Received]) -> frozense
     return frozenset(off) if len(off) <= params.adversaries else None
 
 
+def conflict(
+    params: RoundParams, dealer: str, readies: Readies, items: Mapping[str, Received]
+) -> Blame | frozenset[str]:
+    """Whose check values lie off the polynomials of `dealer`, or what names the dealer itself.
+
+    `items` are the lines about it in `readies`, whose signatures have been checked.
+    """
+    if len({item.root for item in items.values() if item.root}) > 1:
+        return Blame(dealer, BlameRule.TWO_ROOTS, dealer, readies, "", None)
+    off = off_the_word(params, items)
+    return Blame(dealer, BlameRule.NO_WORD, dealer, readies, "", None) if off is None else off
+
+
 def judge(
     params: RoundParams, dealer: str, readies: Readies, opening: tuple[str, Opening] | None
 ) -> Blame | None:
@@ -96,17 +109,11 @@ def judge(
     `readies` are those of whom the signatures have been checked; `opening` is a recipient and the
     leaf it opened. An honest party is never named while at most A parties lie.
     """
-    items = lines_about(dealer, readies)
+    items = lines_about(readies).get(dealer, {})
+    off = conflict(params, dealer, readies, items)
+    if isinstance(off, Blame):
+        return off
     recipient, leaf = opening if opening is not None else ("", None)
-
-    def blame(blamed: str, rule: BlameRule) -> Blame:
-        return Blame(blamed, rule, dealer, readies, recipient, leaf)
-
-    if len({item.root for item in items.values() if item.root}) > 1:
-        return blame(dealer, BlameRule.TWO_ROOTS)
-    off = off_the_word(params, items)
-    if off is None:
-        return blame(dealer, BlameRule.NO_WORD)
     if leaf is None or recipient not in items or not opens(params, dealer, recipient, leaf):
         return None
     item = items[recipient]
@@ -114,18 +121,19 @@ def judge(
         return None
     held = Held(leaf.shares, leaf.masks, leaf.commitment)
     if check_values(params, dealer, item.root, held) != item.checks:
-        return blame(recipient, BlameRule.FALSE_CHECK)
-    return blame(dealer, BlameRule.BAD_LEAF) if recipient in off else None
+        return Blame(recipient, BlameRule.FALSE_CHECK, dealer, readies, recipient, leaf)
+    if recipient not in off:
+        return None
+    return Blame(dealer, BlameRule.BAD_LEAF, dealer, readies, recipient, leaf)
 
 
-def lines_about(dealer: str, readies: Readies) -> dict[str, Received]:
-    """What each party's `Ready` says of one dealer."""
-    return {
-        party: item
-        for party, ready in readies.items()
-        for item in ready.received
-        if item.dealer == dealer
-    }
+def lines_about(readies: Readies) -> dict[str, dict[str, Received]]:
+    """For each dealer, what each party's `Ready` says of it."""
+    lines: dict[str, dict[str, Received]] = {}
+    for party, ready in readies.items():
+        for item in ready.received:
+            lines.setdefault(item.dealer, {})[party] = item
+    return lines
 
 
 def opens(params: RoundParams, dealer: str, recipient: str, leaf: Opening) -> bool:

@@ -107,8 +107,11 @@ class CoordinatorRound:
         return self._to_all(Open(self.params))
 
     def handle(self, sender: str, message: RoundMessage) -> Outbox:
-        """Take one message that `sender`'s certificate vouches for; return what to send."""
-        if self.result is not None:
+        """Take one message that `sender`'s certificate vouches for; return what to send.
+
+        What a lost party says does not count, and is no evidence: it may have been restarted (§9).
+        """
+        if self.result is not None or sender in self._lost:
             return []
         try:
             if not self._transcript.is_new(sender, message):
@@ -260,7 +263,7 @@ class CoordinatorRound:
 
         An excused party of which no deal has come anywhere is not waited for.
         """
-        if len(state.readies) < self._enough:
+        if len(state.readies.keys() - self._lost) < self._enough:
             return False
         dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
         return all(party in state.excused - dealt for party in self.awaiting)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from secfpp.protocol.agreement import agree
-from secfpp.protocol.checking import Blame, judge, lines_about, off_the_word
+from secfpp.protocol.checking import Blame, conflict, lines_about
 from secfpp.protocol.disclosure import View
 from secfpp.protocol.messages import Ready
 from secfpp.protocol.params import RoundParams
@@ -46,13 +46,15 @@ def examine(
     if not params.checked:
         return view, settlement
     used = [p for p in params.roster if p in view.dealers or p in view.mask_dealers]
-    blames = [judge(params, dealer, readies, None) for dealer in used]
-    found = tuple(blame for blame in blames if blame is not None)
-    if found:
-        return None, replace(settlement, blames=settlement.blames + found)
+    lines = lines_about(readies)
+    found = {dealer: conflict(params, dealer, readies, lines[dealer]) for dealer in used}
+    blames = tuple(blame for blame in found.values() if isinstance(blame, Blame))
+    if blames:
+        return None, replace(settlement, blames=settlement.blames + blames)
     off = frozenset(
         (dealer, recipient)
-        for dealer in used
-        for recipient in off_the_word(params, lines_about(dealer, readies)) or ()
+        for dealer, recipients in found.items()
+        if not isinstance(recipients, Blame)
+        for recipient in recipients
     )
     return view, replace(settlement, disputed=off - settlement.settled)

@@ -78,12 +78,14 @@ def _absorb(parts: list[bytes], value: object) -> None:
             parts.append(_framed(type(value).__name__.encode(), str(value).encode()))
         case bytes():
             parts.append(_framed(b"B", value))
+        case tuple() if value and isinstance(value[0], Query):
+            # A batch: there may be thousands. Names hold no control characters.
+            queries = ["\x1f".join((query.subject, *query.members)) for query in value]
+            parts.append(_framed(b"Q", "\x1e".join(queries).encode()))
         case tuple():
             parts.append(_framed(b"T", b"%d" % len(value)))
             for item in value:
                 _absorb(parts, item)
-        case Query():  # There may be thousands; names hold no control characters.
-            parts.append(_framed(b"Q", "\x1f".join((value.subject, *value.members)).encode()))
         case FieldArray():
             content = hashlib.sha256(value.buffer).digest()
             parts.append(_framed(b"F" + repr(value.shape).encode(), content))

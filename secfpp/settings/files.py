@@ -41,6 +41,14 @@ class Tls(Section):
     directory: Path = Field(description="(required) the directory with <name>.key, .crt and ca.crt")
 
 
+class MetricsSettings(Section):
+    """Where Prometheus may ask: plain HTTP without a password, so best on loopback only."""
+
+    listen: str = Field(
+        "", pattern=r"^(.+:\d{1,5})?$", description='such as "127.0.0.1:9464"; "" for nowhere'
+    )
+
+
 class CoordinatorSettings(Section):
     """coordinator.toml."""
 
@@ -54,6 +62,7 @@ class CoordinatorSettings(Section):
     tls: Tls
     parties: dict[str, str] = Field(description="(required) name = host:port, in roster order")
     time: Time = Field(default_factory=Time)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
 
 class PolicySettings(Section):
@@ -119,7 +128,11 @@ class PartySettings(Section):
     data: DataSettings = Field(default_factory=DataSettings)
     training: DeviceSettings = Field(default_factory=DeviceSettings)
     vectors: VectorSettings = Field(default_factory=VectorSettings)
+    peers: dict[str, str] = Field(
+        default_factory=dict, description="name = host:port, where not as the coordinator says"
+    )
     time: Time = Field(default_factory=Time)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
 
 class ProtocolJob(Section):

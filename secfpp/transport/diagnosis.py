@@ -20,7 +20,7 @@ async def diagnose(identity: Identity, address: str, name: str) -> str:
     try:
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(
-                host, int(port), ssl=_context(identity), server_hostname=name
+                host.strip("[]"), int(port), ssl=_context(identity), server_hostname=name
             )
             try:
                 await _provoke(reader, writer)

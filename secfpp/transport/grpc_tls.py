@@ -54,15 +54,16 @@ async def let_in(context: Context, admit: Admit) -> tuple[str, Role, bytes]:
 
 
 class TlsServer:
-    """A listening socket with services behind it, and gRPC health with a state that is set."""
+    """A listening socket with one service behind it, by name, and the health of both (gRPC)."""
 
-    def __init__(self, identity: Identity, listen: str, services: tuple[Service, ...]) -> None:
+    def __init__(self, identity: Identity, listen: str, *, name: str, service: Service) -> None:
         self._listen = listen
+        self._name = name
         self._server = grpc.aio.server(options=OPTIONS)
         # The stub does not know the attribute, which the package adds at run time.
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._server.add_generic_rpc_handlers(services)
+        self._server.add_generic_rpc_handlers((service,))
         self._credentials = grpc.ssl_server_credentials(
             [(identity.key, identity.certificate)], identity.authority, True
         )
@@ -77,13 +78,12 @@ class TlsServer:
                 fix="stop what listens there, or change `listen`",
             ) from error
         await self._server.start()
-        await self.set_serving(True)
+        await self._health.set(self._name, health_pb2.HealthCheckResponse.SERVING)
         return int(port)
 
-    async def set_serving(self, serving: bool) -> None:
-        """Tell health checks whether new work is welcome."""
-        states = health_pb2.HealthCheckResponse
-        await self._health.set("", states.SERVING if serving else states.NOT_SERVING)
+    async def end_serving(self) -> None:
+        """Tell health checks, from now on, that new work is not welcome any more."""
+        await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: float) -> None:
         """End, giving calls in progress `grace` seconds."""
@@ -105,15 +105,15 @@ class Mailbox:
         self._outgoing: dict[str, Outgoing] = {}
         handlers = {"Exchange": grpc.stream_stream_rpc_method_handler(self._on_exchange)}
         service = grpc.method_handlers_generic_handler(MAILBOX, handlers)
-        self._server = TlsServer(identity, listen, (service,))
+        self._server = TlsServer(identity, listen, name=MAILBOX, service=service)
 
     async def start(self) -> int:
         """Listen; returns the port."""
         return await self._server.start()
 
-    async def set_serving(self, serving: bool) -> None:
-        """What health checks are told."""
-        await self._server.set_serving(serving)
+    async def end_serving(self) -> None:
+        """Tell health checks that the end has begun."""
+        await self._server.end_serving()
 
     def open(self, peer: str, address: str) -> None:
         """Remember where `peer` listens and start connecting: a cold handshake costs three trips.
@@ -125,6 +125,16 @@ class Mailbox:
         self.peers[peer].address = address
         self._channels[peer] = client_channel(self.identity, address, peer)
         self._channels[peer].get_state(try_to_connect=True)
+
+    def connected(self, peer: str) -> bool:
+        """Whether a TLS connection to `peer` stands now; one that rests is woken by the question.
+
+        Any thread may ask.
+        """
+        channel = self._channels.get(peer)
+        if channel is None:
+            return False
+        return channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
     async def reach(self, peer: str, timeout: float) -> None:
         """Wait until `peer` can be reached; PeersMissing with a diagnosis after `timeout` s."""
@@ -206,7 +216,7 @@ class Mailbox:
     async def _take(self, sender: str, pem: bytes, payload: bytes) -> None:
         peer = self.peers[sender]
         peer.certificate = pem
-        peer.last_seen = time.monotonic()
+        peer.last_seen = time.time()
         peer.traffic.received += len(payload)
         peer.traffic.calls_received += 1
         await self._inbox.put((sender, payload))
@@ -221,15 +231,24 @@ def client_channel(identity: Identity, address: str, name: str) -> grpc.aio.Chan
     return grpc.aio.secure_channel(address, credentials, options=options)
 
 
-async def serving(identity: Identity, address: str, name: str, timeout: float = 5.0) -> bool:
-    """Whether the daemon `name` at `address` says it serves; PeersMissing if it does not answer."""
-    async with client_channel(identity, address, name) as channel:
+async def serving(identity: Identity, address: str, service: str, timeout: float = 5.0) -> bool:
+    """Whether our own daemon says at `address` that `service` is served; "" stands for all.
+
+    PeersMissing, with what was found there, if it does not answer.
+    """
+    async with client_channel(identity, address, identity.name) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
-            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout)
-        except grpc.aio.AioRpcError:
-            cause = await diagnose(identity, address, name)
-            raise PeersMissing(f"{name} at {address} does not answer: {cause}") from None
+            asked = health_pb2.HealthCheckRequest(service=service)
+            answer = await stub.Check(asked, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return False
+            cause = await diagnose(identity, address, identity.name)
+            raise PeersMissing(
+                f"{identity.name} at {address} does not answer: {cause}",
+                fix="start the daemon, or see the end of its log",
+            ) from None
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

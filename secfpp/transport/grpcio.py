@@ -11,6 +11,9 @@ import os
 os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
 # A forked trainer would inherit locked gRPC threads; ours is spawned, so the support is not needed.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# Its pool of threads costs a switch or two per message; without it, the one thread that waits for
+# events also reads and writes the sockets. A release that does not know the names passes over them.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 # gRPC's own log repeats, for every retry, what the daemons say once in words.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 

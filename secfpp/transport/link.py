@@ -13,7 +13,6 @@ from functools import partial
 from secfpp.errors import PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.protocol.messages import Envelope, Message
 from secfpp.transport.grpc_tls import Mailbox
-from secfpp.transport.peers import Traffic
 from secfpp.wire.codec import decode, encode
 
 OnTrouble = Callable[[str, SecFPPError], None]
@@ -75,9 +74,10 @@ class Link:
         """The certificates (PEM) of all who have called us, by name."""
         return self._mailbox.peers.certificates()
 
-    def traffic(self) -> dict[str, Traffic]:
-        """A snapshot of payload bytes and calls per peer."""
-        return self._mailbox.peers.traffic()
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Payload bytes sent to and received from each peer so far."""
+        traffic = self._mailbox.peers.traffic()
+        return {name: (one.sent, one.received) for name, one in traffic.items()}
 
     async def close(self) -> None:
         """Stop sending and receiving."""

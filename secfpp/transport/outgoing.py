@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -162,15 +162,18 @@ class Outgoing:
             parcel.counted = True
             traffic.sent += len(parcel.payload)
             traffic.calls_sent += 1
-        async for frame in _frames(parcel.payload):
+        for frame in _frames(parcel.payload):
             await call.write(frame)
 
     async def _read_receipts(self, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+        first = True
         while True:
             receipt = await call.read()
             if not isinstance(receipt, bytes):  # The end of the stream.
                 return
-            self._peer.last_seen = time.monotonic()
+            self._peer.last_seen = time.time()
+            self._peer.streams += first
+            first = False
             taken = min(int.from_bytes(receipt, "big"), self._taken + self._written)
             for _ in range(taken - self._taken):
                 parcel = self._parcels.popleft()
@@ -194,7 +197,7 @@ class Outgoing:
                 told = True
 
 
-async def _frames(payload: bytes) -> AsyncIterator[bytes]:
+def _frames(payload: bytes) -> Iterator[bytes]:
     """A message in pieces of at most 1 MiB."""
     view = memoryview(payload)
     for start in range(0, max(len(view), 1), CHUNK_BYTES):

@@ -24,7 +24,11 @@ class Traffic:
 
 @dataclass
 class Peer:
-    """One peer: `last_seen` is on the monotonic clock, `trouble` the last failed attempt."""
+    """One peer: `last_seen` in Unix time, `trouble` the last failed attempt.
+
+    `streams` counts the streams to it that it has confirmed something on; it needs but one, unless
+    one breaks.
+    """
 
     name: str
     address: str = ""
@@ -32,6 +36,7 @@ class Peer:
     traffic: Traffic = field(default_factory=Traffic)
     last_seen: float | None = None
     trouble: str = ""
+    streams: int = 0
 
 
 class Peers:
@@ -43,9 +48,13 @@ class Peers:
     def __getitem__(self, name: str) -> Peer:
         return self._peers.setdefault(name, Peer(name))
 
+    def known(self) -> list[Peer]:
+        """All peers by now, in the order of their names; any thread may ask."""
+        return sorted(self._peers.copy().values(), key=lambda peer: peer.name)
+
     def traffic(self) -> dict[str, Traffic]:
         """A snapshot of the traffic with each peer."""
-        return {name: Traffic(**vars(peer.traffic)) for name, peer in sorted(self._peers.items())}
+        return {peer.name: Traffic(**vars(peer.traffic)) for peer in self.known()}
 
     def certificates(self) -> dict[str, bytes]:
         """The certificates (PEM) of those that have called us, by name."""

@@ -145,18 +145,20 @@ def read_halt(body: wire.Halt) -> Halt:
 
 
 def _write_query(query: Query, places: Mapping[str, int], body: wire.Query) -> None:
-    named = (query.subject, *query.members)
-    if not query.members or not all(party in places for party in named):
+    try:
+        body.subject = places[query.subject]
+        members = [places[member] for member in query.members]
+    except KeyError:
+        members = []
+    if not members:
         raise checks.Malformed("Ask.queries must name dealers of the same Ask, and a member each")
-    checks.distinct("Ask.queries.members", query.members)
-    body.subject = places[query.subject]
-    body.members.extend(places[member] for member in query.members)
+    checks.distinct("Ask.queries.members", members)
+    body.members.extend(members)
 
 
 def _read_query(body: wire.Query, dealers: tuple[str, ...]) -> Query:
     members = checks.few("Ask.queries.members", body.members, len(dealers))
-    if max((body.subject, *members)) >= len(dealers):
-        raise checks.Malformed("Ask.queries must name dealers of the same Ask")
-    return Query(
-        subject=dealers[body.subject], members=tuple(dealers[member] for member in members)
-    )
+    try:
+        return Query(dealers[body.subject], tuple([dealers[member] for member in members]))
+    except IndexError:
+        raise checks.Malformed("Ask.queries must name dealers of the same Ask") from None

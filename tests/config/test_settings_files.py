@@ -63,18 +63,17 @@ def test_a_sample_shows_every_key_and_its_true_default(tmp_path, name):
         for table, values in shown.items()
         if isinstance(values, dict)
         for key, value in values.items()
-        if table != "parties"
+        if table not in ("parties", "peers")
     }
     flat |= {key: value for key, value in shown.items() if not isinstance(value, dict)}
-    if "parties" in shown:
-        flat["parties"] = shown["parties"]
+    flat |= {table: shown[table] for table in ("parties", "peers") if table in shown}
     assert set(flat) == keys_of(MODELS[name])
     defaults = load(MODELS[name], written(tmp_path, sample(name)), {})
     everything = load(MODELS[name], written(tmp_path, uncommented(sample(name))), {})
     examples = {"path", "colluders", "stragglers", "fraction_bits", "minimum_cluster"}
-    examples |= {"query_budget", "apart"}
+    examples |= {"peers", "query_budget", "apart", "metrics.listen", "store_key"}
     for key in keys_of(MODELS[name]):
-        if key.split(".")[-1] not in examples:
+        if not {key, key.split(".")[-1]} & examples:
             assert value_of(defaults, key) == value_of(everything, key), key
 
 

@@ -14,7 +14,18 @@ from secfpp.party.desk import Dealt
 from secfpp.party.learner import Trained
 from secfpp.party.memory import RunMemory, recall
 from secfpp.party.session import PartySession
-from secfpp.protocol.messages import Accept, Deal, Ended, Halt, Open, Peer, Refuse
+from secfpp.protocol.circumstances import Release
+from secfpp.protocol.messages import (
+    STARTED_AGAIN,
+    Accept,
+    Deal,
+    Ended,
+    Halt,
+    Open,
+    Peer,
+    Progress,
+    Refuse,
+)
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings, PartySettings, Tls
@@ -40,7 +51,7 @@ class Outgoing:
     async def drain(self, timeout: float) -> None:
         """Nothing is under way."""
 
-    def traffic(self) -> dict[str, object]:
+    def totals(self) -> dict[str, tuple[int, int]]:
         return {}
 
     def sign(self, message: bytes) -> bytes:
@@ -85,8 +96,18 @@ def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySes
     link.open = lambda name, address: None
     job = job or JobSettings(rounds=3)
     store = SealedStore(tmp_path)
-    memory = recall(store, "run") or RunMemory("run", "{}", PEERS)
-    return PartySession(memory, store, link, settings=settings, learner=Ready(), job=job), link
+    known = recall(store, "run")
+    memory = known or RunMemory("run", "{}", PEERS)
+    session = PartySession(
+        memory,
+        store,
+        link,
+        settings=settings,
+        learner=Ready(),
+        job=job,
+        is_again=known is not None,
+    )
+    return session, link
 
 
 async def until(holds) -> None:
@@ -233,3 +254,65 @@ def test_vectors_made_for_one_attempt_are_not_dealt_in_the_next(tmp_path, monkey
         assert link.deals(AttemptKey("run", 1, 2)) == 0
 
     asyncio.run(conducted(session, script))
+
+
+def dealt_after_a_crash(tmp_path, forget: bool) -> tuple[list[int], list[object]]:
+    """Deals of attempts 1 and 2 on the wire, where the party is started anew after attempt 1."""
+
+    async def both() -> tuple[list[int], list[object]]:
+        session, before = session_in(tmp_path)
+        conducting = asyncio.create_task(session.conduct())
+        session.deliver("boss", opening(1))
+        await until(lambda: before.deals(AttemptKey("run", 1, 1)))
+        conducting.cancel()  # A crash: nothing is said or written any more.
+        session._desk.store.close()
+        if forget:
+            store = SealedStore(tmp_path)
+            store.delete("run")
+            store.close()
+        session, after = session_in(tmp_path)
+
+        async def script():
+            session.deliver("boss", opening(1))
+            await asyncio.sleep(0.3)  # Long enough to deal, for a party that would.
+            session.deliver("boss", opening(2))
+            await until(lambda: after.deals(AttemptKey("run", 1, 2)))
+
+        await conducted(session, script)
+        keys = [AttemptKey("run", 1, attempt) for attempt in (1, 2)]
+        return [before.deals(key) + after.deals(key) for key in keys], [m for _, m in after.sent]
+
+    return asyncio.run(both())
+
+
+def test_a_party_that_crashed_deals_under_no_key_twice_and_says_that_it_started_again(tmp_path):
+    dealt, said = dealt_after_a_crash(tmp_path, forget=False)
+    assert dealt == [4, 4]
+    assert isinstance(said[0], Progress)
+    assert said[0].phase == STARTED_AGAIN
+    assert isinstance(said[1], Accept)
+
+
+def test_a_party_that_forgot_would_deal_twice_under_one_key(tmp_path):
+    """The mutation of the test before: without its memory the wire shows eight deals, not four."""
+    dealt, _ = dealt_after_a_crash(tmp_path, forget=True)
+    assert dealt[0] == 8
+
+
+def test_a_party_that_crashed_still_holds_the_coordinator_to_what_it_vouched_for(tmp_path):
+    """After a crash it vouches for no other roster in the same round (protocol.md §7)."""
+    store = SealedStore(tmp_path)
+    memory = RunMemory("run", "{}", PEERS, latest=AttemptKey("run", 1, 1), colluders=1)
+    memory.released = {1: Release(ROSTER[1:], tuple((name, 0) for name in ROSTER[1:]))}
+    memory.keep(store)
+    store.close()
+    session, link = session_in(tmp_path)
+
+    async def script():
+        session.deliver("boss", opening(2))
+        await until(lambda: any(isinstance(m, Halt) for _, m in link.sent))
+
+    asyncio.run(conducted(session, script))
+    (halt,) = [message for _, message in link.sent if isinstance(message, Halt)]
+    assert halt.code == "attempt"
+    assert link.deals(AttemptKey("run", 1, 2)) == 0

@@ -13,6 +13,7 @@ import numpy as np
 from secfpp.coordinator.memory import RunMemory
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import PeersMissing
+from secfpp.journal.tally import Tally
 from secfpp.protocol.circumstances import Circumstances
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.messages import Answers, Ask, Assign, Envelope, Halt, Invite, Open
@@ -20,7 +21,6 @@ from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
 from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
 from secfpp.store.sealed import SealedStore
-from secfpp.transport.peers import Traffic
 
 PARTIES = tuple(f"party-{index}" for index in range(8))
 GONE = ("party-2", "party-6")
@@ -34,6 +34,7 @@ class PartiesInMemory:
     def __init__(self) -> None:
         self.session: RunSession | None = None
         self.answered = 0
+        self.tally = Tally()
         self._machines: dict[str, PartyRound] = {}
         self._flying: deque[tuple[str, Envelope]] = deque()
 
@@ -43,7 +44,7 @@ class PartiesInMemory:
     async def drain(self, timeout: float) -> None:
         """Nothing is ever under way."""
 
-    def traffic(self) -> dict[str, Traffic]:
+    def totals(self) -> dict[str, tuple[int, int]]:
         """Nothing crosses a network."""
         return {}
 
@@ -103,6 +104,7 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
         store = SealedStore(tmp_path)
         memory = RunMemory("run-1", job.model_dump_json(), colluders=1)
         session = link.session = RunSession(memory, store, link, settings=settings, diagnose=None)
+        session.chronicle.listeners.append(link.tally.hear)
         session._participants.begin({"dim": "64"})
         for party in PARTIES:
             assert not session._participants.accepted(party, {"dim": "64"})
@@ -118,5 +120,7 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
     assert (failed["attempt"], closed["attempt"]) == (1, 2)
     opened = [len(entry["opened_to_coordinator"]["distances"]) for entry in (failed, closed)]
     assert min(opened) > 0
-    assert sum(opened) == link.answered
+    assert sum(opened) == link.answered == link.tally.distances
+    assert link.tally.attempts == {"completed": 1, "failed": 1}
+    assert link.tally.lost == dict.fromkeys(GONE, 1)
     assert "2 of 8 parties are lost" in failed["failed"]

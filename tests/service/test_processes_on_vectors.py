@@ -271,7 +271,7 @@ def run_while_killing(federation, cast, victims):
 
 
 def test_more_losses_than_s_end_the_attempt_by_name_and_the_rest_goes_on_without_them(tmp_path):
-    cast = scenario(Training.VECTORS, parties=8, rounds=1, seed=4, home=tmp_path)
+    cast = scenario(Training.VECTORS, parties=8, rounds=20, seed=4, home=tmp_path)
     federation = Federation(tmp_path, cast.sections, QUICK)
     events, outcome, codes = run_while_killing(federation, cast, ("party-2", "party-7"))
     assert outcome == ""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
@@ -22,7 +28,7 @@ from secfpp.transport.operator_api import OperatorClient
 pytestmark = pytest.mark.xdist_group("processes")
 
 ROUNDS = 20  # A round of vectors takes a tenth of a second; news of it arrives later.
-WAITS = Waits(connect_wait=40, idle_timeout=8, round_deadline=90)
+WAITS = Waits(connect_wait=60, idle_timeout=20, round_deadline=90)
 
 
 @contextmanager
@@ -117,8 +123,12 @@ def test_a_party_killed_in_a_round_is_missed_in_it_and_back_in_the_next(tmp_path
     with launched(tmp_path) as (federation, cast):
         run = asyncio.run(asked(federation, "submit", cast.job))
         asyncio.run(until_event(federation, run, lambda e: e.phase == "gathering" and e.round == 5))
+        coordinator = federation.processes[COORDINATOR]
+        coordinator.send_signal(signal.SIGSTOP)  # Rounds are faster than a process comes up.
         kill(federation, victim)
         federation.launch(victim)
+        until_said(tmp_path / f"{victim}.log", "started again")
+        coordinator.send_signal(signal.SIGCONT)
         asyncio.run(to_the_end(federation, run))
         codes = federation.wait(30)
     assert set(codes.values()) == {0}
@@ -225,3 +235,58 @@ def test_a_roster_read_again_takes_a_party_off_and_puts_another_on_between_round
     assert "party-8" in last["dealers"]
     assert "party-2" not in last["roster"]
     assert not ledger["unfinished"]
+
+
+def test_a_forgotten_run_leaves_nothing_and_a_running_daemon_s_store_is_let_alone(tmp_path):
+    with launched(tmp_path, rounds=1) as (federation, cast):
+        until_said(tmp_path / "party-1.log", "listening")
+        busy = secfpp("forget", "demo-1", "--party", str(tmp_path / "party-1.toml"))
+        assert busy.returncode == 2
+        assert "another daemon has this state_dir: stop it" in busy.stderr
+        run = asyncio.run(asked(federation, "submit", cast.job))
+        asyncio.run(to_the_end(federation, run))
+        federation.wait(30)
+    for name, option in ((COORDINATOR, "--coordinator"), ("party-1", "--party")):
+        config = str(tmp_path / f"{name}.toml")
+        assert (tmp_path / name / run).is_dir()
+        assert secfpp("forget", run, option, config).returncode == 0
+        assert not (tmp_path / name / run).exists()
+        again = secfpp("forget", run, option, config)
+        assert again.returncode == 2
+        assert f"no run '{run}' is kept in" in again.stderr
+    assert (tmp_path / "party-2" / run).is_dir()
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-rpf", "true"], check=False, capture_output=True).returncode != 0,
+    reason="the system allows no process namespace of one's own",
+)
+def test_a_daemon_that_is_process_1_ends_on_sigterm_like_any_other(tmp_path):
+    """As in a container, where process 1 gets no default handling of signals."""
+    cast = scenario(Training.VECTORS, parties=8, rounds=1, seed=5, home=tmp_path)
+    federation = Federation(tmp_path, cast.sections, WAITS)
+    federation.prepare()
+    command = [sys.executable, "-m", "secfpp", "party", "--config", str(tmp_path / "party-1.toml")]
+    log = tmp_path / "party-1.log"
+    with open(log, "wb") as file:
+        outside = subprocess.Popen(
+            ["unshare", "-rpf", "--kill-child", *command], stderr=file, stdout=file
+        )
+    until_said(log, "listening")
+    (first,) = psutil.Process(outside.pid).children()
+    namespaces = Path(f"/proc/{first.pid}/status").read_text()
+    assert re.search(r"NSpid:.*\t1$", namespaces, re.MULTILINE)
+    first.send_signal(signal.SIGTERM)
+    assert outside.wait(20) == 0
+
+
+def until_said(log, word):
+    deadline = time.monotonic() + 60
+    while word not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def secfpp(*arguments):
+    command = [sys.executable, "-m", "secfpp", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,7 +19,12 @@ from secfpp.pki.store import Identity
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import LARGEST_BYTES, MAILBOX, Mailbox, TlsServer, as_is
 from secfpp.transport.grpcio import grpc
-from secfpp.transport.operator_api import OperatorClient, operator_service, operators_only
+from secfpp.transport.operator_api import (
+    OPERATOR,
+    OperatorClient,
+    operator_service,
+    operators_only,
+)
 from secfpp.transport.peers import caller
 
 
@@ -306,7 +311,9 @@ async def test_operators_call_and_follow_and_parties_may_not(identities):
         for item in (b"one", b"two"):
             yield item
 
-    server = TlsServer(identities["ann"], "127.0.0.1:0", (operator_service(call, follow),))
+    server = TlsServer(
+        identities["ann"], "127.0.0.1:0", name=OPERATOR, service=operator_service(call, follow)
+    )
     address = f"127.0.0.1:{await server.start()}"
     client = OperatorClient(identities["boss"], address, "ann")
     assert await client.call(b"status", timeout=5) == b"boss asked status"

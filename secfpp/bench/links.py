@@ -1,0 +1,73 @@
+"""Relays between participants on this machine, so that a measurement sees a slow network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from secfpp.settings.loading import load
+from secfpp.settings.network import NetworkSettings
+from secfpp.transport.profiles import PROFILES, Profile, profile_named
+from secfpp.transport.shaper import Relay
+
+Pair = tuple[str, str]
+"""Who connects, and to whom."""
+
+Carried = dict[Pair, int]
+"""Bytes, TLS and all, from the first to the second, whoever connected."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """How slow it is between any two participants."""
+
+    name: str
+    between: Callable[[str, str], Profile]
+
+    @property
+    def shaped(self) -> bool:
+        """Whether there is anything between the participants."""
+        return self.name != "none"
+
+
+def network_named(text: str) -> Network:
+    """A profile for all links by its name, or the network of a .toml file (settings.network)."""
+    if text not in PROFILES and text.endswith(".toml"):
+        return Network(text, load(NetworkSettings, Path(text)).profile_between)
+    profile = profile_named(text)
+    return Network(text, lambda _, __: profile)
+
+
+class Links:
+    """The relays of a run, one for each pair; none where the network is none."""
+
+    def __init__(self, relays: Mapping[Pair, Relay], ports: Mapping[Pair, int]) -> None:
+        self.ports = ports
+        self._relays = relays
+
+    def carried(self) -> Carried:
+        """What has come through so far."""
+        found: Carried = {}
+        for (one, other), relay in self._relays.items():
+            for pair, line in (((one, other), relay.there), ((other, one), relay.back)):
+                found[pair] = found.get(pair, 0) + line.delivered
+        return found
+
+
+@asynccontextmanager
+async def relayed(
+    network: Network, ports: Mapping[str, int], pairs: Iterable[Pair]
+) -> AsyncIterator[Links]:
+    """Stand between each pair, as slow as the network says, until the end."""
+    relays = {
+        pair: Relay(f"127.0.0.1:{ports[pair[1]]}", network.between(*pair), seed=place)
+        for place, pair in enumerate(pairs)
+        if network.shaped
+    }
+    try:
+        yield Links(relays, {pair: await relay.start() for pair, relay in relays.items()})
+    finally:
+        await asyncio.gather(*(relay.close() for relay in relays.values()))

@@ -1,0 +1,130 @@
+"""`secfpp bench round`: the promised JSON of a real round, and bytes that the relays confirm."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from secfpp.bench.closed_form import Sizes, bytes_of_sums
+from secfpp.bench.commands import app
+from secfpp.bench.links import Network
+from secfpp.bench.planted import Planting, party_names, plant
+from secfpp.bench.round import check_all_finished, most_clusters
+from secfpp.bench.turns import Spent, Turn
+from secfpp.errors import RoundFailed
+from secfpp.transport.profiles import Profile
+
+pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+
+PROMISED = {
+    *("parties", "dim", "chunks", "colluders", "clusters", "net", "mode", "flights", "batches"),
+    *("seconds_median", "seconds_all", "seconds_predicted", "cpu_seconds", "phases"),
+    *("bytes_total", "bytes_payload", "bytes_by", "bytes_formula"),
+}
+BESIDES = 2_500
+"""Bytes that may come on a link besides: framing, signs of life, window updates, farewells."""
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What the command tells of four parties, over a wan and with one warm round."""
+    arguments = ["round", "--parties", "4", "--dim", "4096", "--net", "wan", "--repeats", "1"]
+    done = CliRunner().invoke(app, [*arguments, "--format", "json"])
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)["data"]
+
+
+def test_both_modes_are_measured_with_every_promised_field_and_are_exact(told):
+    assert [row["mode"] for row in told["results"]] == ["secure", "plain_fedavg"]
+    for row in told["results"]:
+        assert row.keys() >= PROMISED
+        assert row["exact"] is True
+        assert len(row["seconds_all"]) == 1
+        assert row["seconds_median"] >= row["flights"] * 0.020, "no flight beats the latency"
+        assert row["cpu_seconds"] > 0
+        for phase in row["phases"].values():
+            assert phase.keys() == {"compute", "wait", "wire"}
+            assert min(phase.values()) >= 0
+        total = sum(sum(phase.values()) for phase in row["phases"].values())
+        assert total == pytest.approx(row["seconds_median"])
+    secure, plain = told["results"]
+    assert secure["flights"] == 5 + 2 * secure["batches"]
+    assert plain["flights"] == 2
+    assert list(secure["phases"]) == ["share", "check", "cluster", "sum"]
+    (ratio,) = told["ratios"]
+    assert ratio["bytes_total"] == secure["bytes_total"] / plain["bytes_total"]
+
+
+def test_payload_is_the_closed_form_and_a_little_framing(told):
+    for row in told["results"]:
+        assert row["bytes_formula"] <= row["bytes_payload"] <= 1.05 * row["bytes_formula"] + 2000
+
+
+def test_what_the_relays_passed_on_is_the_payload_and_the_overhead_of_tls(told):
+    """By link: each byte that a party says it sent has been seen, and not much besides.
+
+    A mark is set when the operator hears of a round, so that what had left just before may be
+    missing.
+    """
+    for row in told["results"]:
+        wire = {(one["party"], one["peer"]): one["sent"] for one in row["bytes_wire_by"]}
+        payload = dict.fromkeys(wire, 0)
+        for one in row["bytes_by"]:
+            payload[one["party"], one["peer"]] += one["sent"]
+        assert sum(payload.values()) == row["bytes_payload"]
+        for link, sent in payload.items():
+            assert 0.95 * sent <= wire[link] <= 1.02 * sent + BESIDES, link
+        assert row["bytes_total"] >= row["bytes_payload"]
+        assert row["bytes_total"] <= 1.02 * row["bytes_payload"] + BESIDES * len(wire)
+
+
+def test_a_network_that_is_none_is_refused():
+    done = CliRunner().invoke(app, ["round", "--net", "wlan"])
+    assert done.exit_code == 2
+    assert "'wlan' is no network profile" in done.stderr
+
+
+def test_seconds_are_predicted_by_latency_critical_bytes_and_cores(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    network = Network("made up", lambda *_: Profile(rtt_ms=20, mbit=8))
+    spent = {
+        "coordinator": {"share": Spent(9.0, 0.5, {"ann": (2_000, 0)})},
+        "ann": {"share": Spent(1.0, 0.25, {"bob": (5_000, 0), "coordinator": (100, 2_000)})},
+        "bob": {"share": Spent(2.0, 0.25, {"ann": (1_000, 5_000)})},
+    }
+    turn = Turn(spent, {"share": 3})
+    assert turn.predicted(network) == pytest.approx(3 * 0.010 + 0.005 + 0.002 + 1.0 / 2)
+    assert turn.seconds == 2.0
+    split = turn.split(network)["share"]
+    assert split == pytest.approx({"compute": 0.25, "wire": 0.037, "wait": 2.0 - 0.287})
+
+
+def test_as_many_clusters_are_planted_as_can_open_a_mean_but_three():
+    assert [most_clusters(n, t) for n, t in ((4, 1), (10, 2), (12, 2), (32, 6))] == [1, 2, 3, 3]
+
+
+def test_a_helper_sends_no_sum_to_itself_and_none_to_a_small_cluster():
+    sizes = Sizes(10, 60, 3, 2, 1, 0, 100, 20)  # Width 20; 6 helpers.
+    assert bytes_of_sums(sizes, [range(10)], 0) == 6 * 9 * 160
+    # Round 1: helpers of label 0 are places 1 to 6, of label 1 places 2 to 7.
+    assert bytes_of_sums(sizes, [{0, 1, 2, 3}, {4, 5, 6, 7}, set()], 1) == (21 + 20) * 160
+
+
+def test_a_run_that_went_on_without_a_party_is_no_measurement(tmp_path):
+    homes = {name: tmp_path / name for name in ("ann", "bob")}
+    for name, rounds in (("ann", 2), ("bob", 1)):
+        homes[name].mkdir()
+        (homes[name] / "manifest.json").write_text(json.dumps({"rounds": [{}] * rounds}))
+    with pytest.raises(RoundFailed, match="bob finished 1 of 2 rounds"):
+        check_all_finished(homes, 2)
+    homes = {"ann": homes["ann"], "carl": tmp_path / "carl"}
+    with pytest.raises(RoundFailed, match="carl finished 0 of 2 rounds"):
+        check_all_finished(homes, 2)
+
+
+def test_nothing_that_is_planted_is_clipped(tmp_path):
+    for path in plant(tmp_path, party_names(10), Planting(8192, 4, 3, seed=1)).values():
+        assert np.abs(np.load(path)).max() < 1
