@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check clean
+.PHONY: help install demo test faults check clean
 
 help:
 	@echo "make demo      a whole federation on this machine, verified"
-	@echo "make test      all tests"
+	@echo "make test      all tests, and a few cells of the fault matrix"
+	@echo "make faults    the whole fault matrix, in 25 minutes"
 	@echo "make check     formatting, types, import contracts, generated code"
 	@echo "make install   the virtual environment in $(VENV)"
 
@@ -31,6 +32,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup && echo "test: passed"
+
+faults: export SECFPP_FAULTS_JSON ?= $(VENV)/faults.json
+faults: $(STAMP)
+	@$(BIN)/python -m pytest tests/faults -q -m "" -n 2 --dist load \
+		&& echo "faults: passed, $$(grep -c '"kind"' "$$SECFPP_FAULTS_JSON") cells"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

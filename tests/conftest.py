@@ -17,7 +17,7 @@ settings.load_profile("secfpp")
 def pytest_terminal_summary(terminalreporter):
     figures: Counter[str] = Counter()
     for report in terminalreporter.stats.get("passed", []):
-        figures.update(dict(report.user_properties))
+        figures.update({name: n for name, n in report.user_properties if isinstance(n, int)})
     if figures:
         terminalreporter.section("figures")
     for figure, number in sorted(figures.items()):

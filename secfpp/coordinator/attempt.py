@@ -75,6 +75,7 @@ class Attempt:
             self._clock.progress()
         gone = _gone(message)
         if gone:
+            self._desk.participants.lost((sender,))  # It may come back before the attempt ends.
             self._post(machine.lose(sender, gone))
 
     def _pass_time(self) -> None:
