@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check clean
+.PHONY: help install demo test test-docker check clean
 
 help:
 	@echo "make demo      a whole federation on this machine, verified"
 	@echo "make test      all tests"
+	@echo "make test-docker  a federation in containers, on a real engine"
 	@echo "make check     formatting, types, import contracts, generated code"
 	@echo "make install   the virtual environment in $(VENV)"
 
@@ -31,6 +32,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup && echo "test: passed"
+
+test-docker: $(STAMP)
+	@DOCKER_TESTS=1 $(BIN)/python -m pytest -q -rs -p no:randomly tests/docker \
+		&& echo "test-docker: passed"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -36,6 +36,7 @@ COMMANDS = {
     "forget": SubCommand("secfpp.cli.forget:app", "delete a run's state and prompts"),
     "config": SubCommand("secfpp.cli.config:app", "where each setting comes from"),
     "init": SubCommand("secfpp.cli.init:app", "write commented configuration files"),
+    "compose": SubCommand("secfpp.cli.compose:app", "a federation as a file for docker compose"),
     "bench": SubCommand("secfpp.bench.commands:app", "measurements"),
 }
 
