@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check clean
+.PHONY: help install demo test faults test-docker check clean
 
 help:
 	@echo "make demo      a whole federation on this machine, verified"
 	@echo "make test      all tests, and a few cells of the fault matrix"
 	@echo "make faults    the whole fault matrix, in 25 minutes"
+	@echo "make test-docker  a federation in containers, on a real engine"
 	@echo "make check     formatting, types, import contracts, generated code"
 	@echo "make install   the virtual environment in $(VENV)"
 
@@ -37,6 +38,9 @@ faults: export SECFPP_FAULTS_JSON ?= $(VENV)/faults.json
 faults: $(STAMP)
 	@$(BIN)/python -m pytest tests/faults -q -m "" -n 2 --dist load \
 		&& echo "faults: passed, $$(grep -c '"kind"' "$$SECFPP_FAULTS_JSON") cells"
+test-docker: $(STAMP)
+	@DOCKER_TESTS=1 $(BIN)/python -m pytest -q -rs -p no:randomly tests/docker \
+		&& echo "test-docker: passed"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

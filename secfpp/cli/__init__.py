@@ -37,6 +37,7 @@ COMMANDS = {
     "config": SubCommand("secfpp.cli.config:app", "where each setting comes from"),
     "init": SubCommand("secfpp.cli.init:app", "write commented configuration files"),
     "shape": SubCommand("secfpp.cli.shape:app", "a slow network between addresses, for tests"),
+    "compose": SubCommand("secfpp.cli.compose:app", "a federation as a file for docker compose"),
     "bench": SubCommand("secfpp.bench.commands:app", "measurements"),
 }
 

@@ -98,6 +98,29 @@ def install(
 
 
 @app.command()
+def federation(
+    parties: Annotated[list[str], typer.Argument(metavar="PARTY...", help="Their names.")],
+    directory: Annotated[Path, typer.Option("--dir", help="A directory for each is made here.")],
+    output: Output = Format.HUMAN,
+) -> None:
+    """Make all keys of a federation on this machine: authority, coordinator, operator, parties.
+
+    For trials on one machine only. What is there already stays as it is.
+    """
+
+    def made() -> Data:
+        roles = {"coordinator": Role.COORDINATOR, "operator": Role.OPERATOR}
+        homes = store.throwaway_federation(
+            directory, {**roles, **dict.fromkeys(parties, Role.PARTY)}
+        )
+        fingerprint = store.authority_fingerprint(directory / "authority" / "ca.crt")
+        say(f"keys and certificates of {', '.join(homes)}; authority SHA-256 {fingerprint}")
+        return {"fingerprint": fingerprint, "owners": {n: str(h) for n, h in homes.items()}}
+
+    speaking(output, made)
+
+
+@app.command()
 def show(certificate: Certificate, output: Output = Format.HUMAN) -> None:
     """Say whose certificate it is, in which role, until when; or that it is an authority's."""
 

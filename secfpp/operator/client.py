@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from secfpp.errors import RequestRefused, RoundFailed, heard
+from secfpp.errors import PeersMissing, RequestRefused, RoundFailed, heard
 from secfpp.journal.events import Event, event_from
 from secfpp.settings.files import JobSettings
 from secfpp.transport.operator_api import OperatorClient
@@ -40,13 +40,30 @@ class Operator:
         await self._ask(verb="stop", run=run)
 
     async def follow(self, run: str) -> AsyncIterator[Event]:
-        """Every event of a run until it ends; where it ended early, raises what ended it."""
-        async for line in self._client.follow(run.encode()):
-            fields = json.loads(line)
-            if "ended" not in fields:
-                yield event_from(line.decode())
-            elif fields["ended"] is not None:
+        """Every event of a run until it ends; where it ended early, raises what ended it.
+
+        A coordinator that goes away has `patience` seconds to start again.
+        """
+        seen = 0
+        while True:
+            position = 0  # In the stream, which begins with the run's first event.
+            try:
+                async for line in self._client.follow(run.encode()):
+                    fields = json.loads(line)
+                    if "ended" in fields:
+                        break
+                    position += 1
+                    if position > seen:
+                        seen = position
+                        yield event_from(line.decode())
+            except PeersMissing:
+                await (
+                    self.status()
+                )  # Waits until the coordinator is there again, or says who is not.
+                continue
+            if fields["ended"] is not None:
                 raise heard(fields["ended"], otherwise=RoundFailed)
+            return
 
     async def close(self) -> None:
         """Close the connection."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from secfpp.journal.events import Event
 from secfpp.journal.files import read_bytes
 from secfpp.journal.output import Data, Flags, Format, Output, say, show_table, speaking
 from secfpp.operator.audit import audit as run_audit
@@ -140,11 +142,27 @@ def stop(
 
 
 async def _follow(operator: Operator, name: str) -> None:
-    """Every event of a run that people want to hear, until it ends."""
+    """Every event of a run that people want to hear, until it ends; then its rounds as a table."""
+    events = []
     async for event in operator.follow(name):
+        events.append(event)
         if not event.minor:
             say(event.sentence())
     say(f"{name} is done")
+    show_table(name, ("round", "attempts", "distances", "seconds", "result"), _rounds(events))
+
+
+def _rounds(events: Sequence[Event]) -> list[list[str]]:
+    """A row for each round that was completed; its seconds are the coordinator's."""
+    seconds: defaultdict[int, float] = defaultdict(float)
+    for event in events:
+        if event.event == "cost":
+            seconds[event.round] += event.seconds
+    return [
+        [f"{e.round}", f"{e.attempt}", f"{e.count}", f"{seconds[e.round]:.2f}", e.text]
+        for e in events
+        if e.event == "closed"
+    ]
 
 
 def _with(

@@ -137,17 +137,18 @@ def install(directory: Path, certificate: bytes, authority: bytes) -> Leaf:
 def throwaway_federation(directory: Path, roles: dict[str, Role]) -> dict[str, Path]:
     """A CA and one identity per name, by the same steps as by hand; for demos and tests.
 
-    Returns each owner's directory. All keys lie under one directory of one machine, which is what
-    makes it fit for nothing else.
+    What is there already stays as it is. Returns each owner's directory. All keys lie under one
+    directory of one machine, which is what makes it fit for nothing else.
     """
     authority = directory / "authority"
-    init(authority, "throwaway")
+    if not (authority / "ca.crt").exists():
+        init(authority, "throwaway")
     owners = {}
     for name, role in roles.items():
-        home = directory / name
-        certificate, _ = sign(authority, request(home, name, role), role=role)
-        install(home, certificate, _read(authority / "ca.crt"))
-        owners[name] = home
+        home = owners[name] = directory / name
+        if not (home / "ca.crt").exists():  # The last that `install` writes.
+            certificate, _ = sign(authority, request(home, name, role), role=role)
+            install(home, certificate, _read(authority / "ca.crt"))
     return owners
 
 

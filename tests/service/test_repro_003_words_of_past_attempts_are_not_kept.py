@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secfpp.party import session as session_module
+from secfpp.party import desk as desk_module
 from secfpp.protocol.messages import Echo, EchoStage
 from secfpp.protocol.params import AttemptKey
 
@@ -15,12 +15,14 @@ def echo(key: AttemptKey, batch: int) -> Echo:
 
 def test_late_words_of_past_attempts_leave_room_for_early_ones(tmp_path, monkeypatch):
     """Each round leaves some echoes behind that nobody waited for; a run has many rounds."""
-    monkeypatch.setattr(session_module, "MOST_EARLY", 8)
+    monkeypatch.setattr(desk_module, "MOST_EARLY", 8)
     session, _ = session_in(tmp_path)
-    session._latest = AttemptKey("run", 1, 1)
+    desk = session._desk
+    desk.memory.latest = AttemptKey("run", 1, 1)
     for batch in range(8):
-        session._keep_early("party-1", echo(session._latest, batch))
+        desk.keep_early("party-1", echo(desk.memory.latest, batch))
     coming = AttemptKey("run", 2, 1)
-    session._keep_early("party-1", echo(coming, 0))
-    session._log.close()
-    assert list(session._early) == [coming]
+    desk.keep_early("party-1", echo(coming, 0))
+    desk.log.close()
+    desk.store.close()
+    assert [sender for sender, _ in desk.early(coming)] == ["party-1"]

@@ -1,0 +1,209 @@
+"""`secfpp compose`: the demo's federation as a file for docker compose."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secfpp.demo.scenario import Training, scenario
+from secfpp.journal.output import Data, Format, speaking
+
+app = typer.Typer(add_completion=False)
+
+HEAD = """\
+# Written by `secfpp compose --parties {count}`; docs/docker.md explains it.
+#
+#   docker compose up --build --exit-code-from operator     one run; its outcome is the exit code
+#   docker compose up operator                              the same, heard from the operator only
+#   docker compose down --volumes                           leaves nothing
+
+x-container: &container
+  read_only: true
+  cap_drop: [ALL]
+  security_opt: ["no-new-privileges:true"]
+  tmpfs: ["/tmp:mode=1777,size=256m"]
+
+x-small: &small
+  <<: *container
+  image: secfpp-coordinator
+  build: {{context: ., dockerfile: docker/Dockerfile, target: coordinator}}
+
+x-daemon: &daemon
+  restart: on-failure
+  stop_grace_period: 40s
+  networks: [federation]
+  depends_on: {{pki: {{condition: service_healthy}}}}
+
+x-party: &party
+  <<: [*container, *daemon]
+  image: secfpp-party
+  build: {{context: ., dockerfile: docker/Dockerfile, target: party}}
+  command: [party, --config, /etc/secfpp/party.toml]
+  healthcheck:
+    test: [CMD, secfpp, health, --config, /etc/secfpp/party.toml]
+    interval: 30s
+    timeout: 10s
+    start_period: 60s
+{device}
+x-settings: &settings
+  SECFPP_ONCE: "${{SECFPP_ONCE:-false}}"
+  SECFPP_METRICS__LISTEN: "${{SECFPP_METRICS__LISTEN:-}}"
+
+services:
+  # Makes all keys, once, and stays: for compose the end of any service is the end of all. The
+  # authority's volume is mounted here and nowhere else.
+  pki:
+    <<: *small
+    entrypoint: [sh, -c]
+    command: ["secfpp pki federation --dir /federation {names} && exec sleep infinity"]
+    network_mode: none
+    stop_signal: SIGKILL
+    healthcheck:
+      test: [CMD, test, -e, /federation/{last}/ca.crt]
+      interval: 1s
+      retries: 60
+    volumes:
+      - authority:/federation/authority
+      - coordinator-keys:/federation/coordinator
+      - operator-keys:/federation/operator
+{key_mounts}
+
+  coordinator:
+    <<: [*small, *daemon]
+    environment:
+      <<: *settings
+      SECFPP_PARTIES: >-
+        {roster}
+    healthcheck:
+      test: [CMD, secfpp, health, --config, /etc/secfpp/coordinator.toml]
+      interval: 5s
+      timeout: 10s
+      retries: 12
+    volumes:
+      - coordinator-keys:/pki:ro
+      - reports:/var/lib/secfpp
+
+  # Submits the job and follows it; exits as the run ends.
+  operator:
+    <<: *small
+    command: [run, /etc/secfpp/job.toml, --follow]
+    environment:
+      SECFPP_OPERATOR_TLS: /pki
+      SECFPP_OPERATOR_ADDRESS: coordinator:7751
+      SECFPP_ROUNDS: "${{SECFPP_ROUNDS:-{rounds}}}"
+      SECFPP_SEED: "{seed}"
+    networks: [federation]
+    stop_signal: SIGINT
+    depends_on:
+      coordinator: {{condition: service_healthy}}
+{needed}
+    healthcheck: {{disable: true}}
+    volumes:
+      - operator-keys:/pki:ro
+
+"""
+
+PARTY = """\
+  {name}:
+    <<: *party
+    environment:
+      <<: *settings
+{settings}
+    volumes:
+      - {name}-keys:/pki:ro
+      - {name}-state:/var/lib/secfpp
+
+"""
+
+MONITORING = """\
+  # The daemons answer it only with SECFPP_METRICS__LISTEN=0.0.0.0:9464.
+  prometheus:
+    profiles: [monitoring]
+    image: ${PROMETHEUS_IMAGE:-prom/prometheus:v3.1.0}
+    networks: [federation]
+    volumes:
+      - ./docker/monitoring/prometheus.yml:/etc/prometheus/prometheus.yml:ro
+      - prometheus:/prometheus
+
+  grafana:
+    profiles: [monitoring]
+    image: ${GRAFANA_IMAGE:-grafana/grafana:11.4.0}
+    networks: [federation, outside]
+    ports: ["127.0.0.1:3000:3000"]
+    environment:
+      GF_SECURITY_ADMIN_PASSWORD: ${GRAFANA_PASSWORD:-}
+    volumes:
+      - ./docker/monitoring/grafana:/etc/grafana/provisioning:ro
+      - grafana:/var/lib/grafana
+
+"""
+
+TAIL = """\
+networks:
+  federation: {{internal: true}}
+  outside: {{}}
+
+volumes:
+{volumes}
+"""
+
+DEVICE = """\
+  deploy:
+    resources:
+      reservations:
+        devices: [{driver: nvidia, count: all, capabilities: [gpu]}]
+"""
+
+
+@app.command()
+def compose(
+    parties: Annotated[int, typer.Option(help="8, 12 or 16: four for each domain.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the data's split and of training.")] = 0,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Reserve the GPUs for the parties.")] = False,
+) -> None:
+    """Print a docker-compose.yml for the federation of `secfpp demo`, on embedded data."""
+
+    def written() -> Data:
+        sys.stdout.write(compose_file(parties, rounds=rounds, seed=seed, gpu=gpu))
+        return {}
+
+    speaking(Format.HUMAN, written)
+
+
+def compose_file(parties: int, *, rounds: int = 3, seed: int = 0, gpu: bool = False) -> str:
+    """The file as text; ConfigError for a number of parties that the demo has no data for."""
+    cast = scenario(Training.CLIP, parties=parties, rounds=rounds, seed=seed, home=Path())
+    names = list(cast.sections)
+    head = HEAD.format(
+        count=parties,
+        device=DEVICE if gpu else "",
+        names=" ".join(names),
+        last=names[-1],
+        needed="\n".join(f"      {name}: {{condition: service_started}}" for name in names),
+        key_mounts="\n".join(f"      - {name}-keys:/federation/{name}" for name in names),
+        roster=json.dumps({name: f"{name}:7760" for name in names}),
+        rounds=rounds,
+        seed=seed,
+    )
+    services = "".join(
+        PARTY.format(name=name, settings="\n".join(_environment(sections)))
+        for name, sections in cast.sections.items()
+    )
+    kept = ["authority", "coordinator-keys", "operator-keys", "reports", "prometheus", "grafana"]
+    kept += [f"{name}-{what}" for name in names for what in ("keys", "state")]
+    volumes = "\n".join(f"  {name}: {{}}" for name in kept)
+    return head + services + MONITORING + TAIL.format(volumes=volumes)
+
+
+def _environment(sections: dict[str, dict[str, object]]) -> list[str]:
+    """Lines that set a party's own sections by the environment."""
+    return [
+        f"      SECFPP_{section}__{key}: ".upper() + f"'{value}'"
+        for section, values in sections.items()
+        for key, value in values.items()
+    ]

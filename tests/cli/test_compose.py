@@ -1,0 +1,47 @@
+"""`secfpp compose`, the committed file that it has written, and the settings in the images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secfpp.cli.compose import compose_file
+from secfpp.errors import ConfigError
+from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
+from secfpp.settings.loading import load
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_committed_file_is_what_the_command_writes_for_eight_parties():
+    assert (ROOT / "docker-compose.yml").read_text("utf-8") == compose_file(8)
+
+
+def test_each_party_mounts_its_own_keys_and_only_the_authority_sees_them_besides():
+    text = compose_file(12)
+    for number in range(1, 13):
+        assert text.count(f"- party-{number}-keys:/pki:ro\n") == 1
+        assert text.count(f"- party-{number}-keys:/federation/party-{number}\n") == 1
+    assert text.count("- authority:") == 1
+
+
+def test_gpus_are_reserved_only_on_demand():
+    assert "capabilities: [gpu]" in compose_file(8, gpu=True)
+    assert "gpu" not in compose_file(8)
+
+
+def test_a_number_of_parties_without_data_is_refused():
+    with pytest.raises(ConfigError, match="4 parties in each"):
+        compose_file(9)
+
+
+def test_the_settings_in_the_images_load_with_what_the_environment_adds():
+    roster = {"SECFPP_PARTIES": '{"party-1": "party-1:7760"}', "SECFPP_ONCE": "true"}
+    coordinator = load(CoordinatorSettings, ROOT / "docker" / "coordinator.toml", roster)
+    assert coordinator.parties == {"party-1": "party-1:7760"}
+    assert coordinator.once
+    data = {"SECFPP_DATA__DOMAIN": "pencil", "SECFPP_DATA__PART": "[1, 4]"}
+    party = load(PartySettings, ROOT / "docker" / "party.toml", data)
+    assert (party.data.domain, party.data.part) == ("pencil", (1, 4))
+    assert load(JobSettings, ROOT / "docker" / "job.toml", {"SECFPP_ROUNDS": "5"}).rounds == 5
