@@ -148,10 +148,13 @@ class Federation:
     def stop(self) -> None:
         """End whatever still runs: asked first, then told to end at once, then made to."""
         running = [process for process in self.processes.values() if process.poll() is None]
-        for pause in (0.2, 0.0):
-            for process in running:
-                process.terminate()
-            time.sleep(pause)
+        for process in running:
+            process.terminate()
+        asked = time.monotonic() + 2
+        while time.monotonic() < asked and any(process.poll() is None for process in running):
+            time.sleep(0.05)
+        for process in running:
+            process.terminate()  # To no effect on those that have ended.
         deadline = time.monotonic() + 5
         for process in running:
             try:

@@ -265,6 +265,7 @@ def dealt_after_a_crash(tmp_path, forget: bool) -> tuple[list[int], list[object]
         session.deliver("boss", opening(1))
         await until(lambda: before.deals(AttemptKey("run", 1, 1)))
         conducting.cancel()  # A crash: nothing is said or written any more.
+        await asyncio.wait({conducting})
         session._desk.store.close()
         if forget:
             store = SealedStore(tmp_path)
