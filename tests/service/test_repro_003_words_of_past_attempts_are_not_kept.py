@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from secfpp.party import session as session_module
 from secfpp.protocol.messages import Echo, EchoStage
 from secfpp.protocol.params import AttemptKey
 
-from .test_commands_at_a_party import session_in
+from .test_commands_at_a_party import conducted, opening, session_in, until
 
 
 def echo(key: AttemptKey, batch: int) -> Echo:
@@ -24,3 +26,17 @@ def test_late_words_of_past_attempts_leave_room_for_early_ones(tmp_path, monkeyp
     session._keep_early("party-1", echo(coming, 0))
     session._log.close()
     assert list(session._early) == [coming]
+
+
+def test_words_of_an_attempt_that_was_skipped_are_forgotten_when_a_later_one_opens(tmp_path):
+    session, link = session_in(tmp_path)
+    later = AttemptKey("run", 1, 3)
+
+    async def script():
+        session.deliver("party-1", echo(AttemptKey("run", 1, 2), 0))
+        await until(lambda: session._early)
+        session.deliver("boss", opening(3))
+        await until(lambda: link.deals(later))
+        assert not session._early
+
+    asyncio.run(conducted(session, script))
