@@ -190,7 +190,9 @@ def test_events_are_counted_and_belong_to_the_phase_that_runs(tmp_path):
     log.record("named", peer="party-2")
     log.record("phase", phase="closing")
     log.record("closed", count=7)
-    for fields in spent({"share": Cost(1.5, 1, {"b": (2, 3)}), "total": Cost(1.5, 1, {"b": (2, 3)})}):
+    for fields in spent(
+        {"share": Cost(1.5, 1, {"b": (2, 3)}), "total": Cost(1.5, 1, {"b": (2, 3)})}
+    ):
         log.record("cost", **fields)
     log.close()
     assert [event.phase for event in heard] == [
