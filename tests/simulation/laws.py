@@ -23,7 +23,6 @@ from secfpp.protocol.messages import (
     SumShare,
 )
 from secfpp.protocol.params import AttemptKey, RoundParams
-from secfpp.protocol.party_states import Failed
 from secfpp.protocol.transcript import fingerprint
 from secfpp.transport.loopback import Post
 
@@ -182,7 +181,7 @@ class Laws:
         written = (disclosed.labels, disclosed.means, disclosed.small)
         self._require(written == (labels, means, small), LEDGER, f"assignment of {key}")
         out: tuple[Query, ...] = ()
-        if isinstance(entry.result, Failed) and self._asked[key]:
+        if not entry.closed and self._asked[key]:
             last = self._asked[key][-1]
             opened = any(batch == last.batch for batch, _, _ in told)
             out = () if opened else last.queries
