@@ -46,7 +46,7 @@ x-party: &party
   healthcheck:
     test: [CMD, secfpp, health, --config, /etc/secfpp/party.toml]
     interval: 30s
-    timeout: 10s
+    timeout: 30s
     start_period: 60s
 {device}
 x-settings: &settings
@@ -81,7 +81,7 @@ services:
     healthcheck:
       test: [CMD, secfpp, health, --config, /etc/secfpp/coordinator.toml]
       interval: 5s
-      timeout: 10s
+      timeout: 30s
       retries: 12
     volumes:
       - coordinator-keys:/pki:ro
@@ -124,18 +124,24 @@ MONITORING = """\
   prometheus:
     profiles: [monitoring]
     image: ${PROMETHEUS_IMAGE:-prom/prometheus:v3.1.0}
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
     networks: [federation]
     volumes:
       - ./docker/monitoring/prometheus.yml:/etc/prometheus/prometheus.yml:ro
       - prometheus:/prometheus
 
+  # The dashboard, to look at on this machine only: http://127.0.0.1:3000
   grafana:
     profiles: [monitoring]
     image: ${GRAFANA_IMAGE:-grafana/grafana:11.4.0}
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
     networks: [federation, outside]
     ports: ["127.0.0.1:3000:3000"]
     environment:
-      GF_SECURITY_ADMIN_PASSWORD: ${GRAFANA_PASSWORD:-}
+      GF_AUTH_ANONYMOUS_ENABLED: "true"
+      GF_AUTH_DISABLE_LOGIN_FORM: "true"
     volumes:
       - ./docker/monitoring/grafana:/etc/grafana/provisioning:ro
       - grafana:/var/lib/grafana

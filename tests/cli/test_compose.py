@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,18 @@ def test_the_settings_in_the_images_load_with_what_the_environment_adds():
     party = load(PartySettings, ROOT / "docker" / "party.toml", data)
     assert (party.data.domain, party.data.part) == ("pencil", (1, 4))
     assert load(JobSettings, ROOT / "docker" / "job.toml", {"SECFPP_ROUNDS": "5"}).rounds == 5
+
+
+def test_the_dashboard_asks_only_for_metrics_that_the_operations_page_explains():
+    dashboard = ROOT / "docker" / "monitoring" / "grafana" / "dashboards" / "secfpp.json"
+    panels = json.loads(dashboard.read_text("utf-8"))["panels"]
+    asked = {
+        name
+        for panel in panels
+        for target in panel["targets"]
+        for name in re.findall(r"secfpp_\w+", target["expr"])
+    }
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    explained = set(re.findall(r"^\| `(secfpp_\w+)` ", page, re.MULTILINE))
+    assert len(asked) > 8
+    assert {re.sub(r"(?<=phase_seconds)_(sum|count)$", "", name) for name in asked} <= explained

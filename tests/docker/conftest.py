@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -186,17 +187,19 @@ def served(directory: str):
 class Project:
     """The committed docker-compose.yml, whose parties deal given vectors: no torch."""
 
-    def __init__(self, engine: Engine, home: Path, *, rounds: int, seed: int) -> None:
+    def __init__(self, engine: Engine, home: Path, *, rounds: int, seed: int, dim: int) -> None:
         self.engine = engine
         self.home = home
         self.name = home.name.replace("_", "-").lower()
-        self.cast = scenario(Training.VECTORS, parties=8, rounds=rounds, seed=seed, home=home)
+        with mock.patch("secfpp.demo.scenario.VECTOR_DIM", dim):  # Many rounds need many values.
+            self.cast = scenario(Training.VECTORS, parties=8, rounds=rounds, seed=seed, home=home)
         self.parties = tuple(self.cast.sections)
+        self._containers: dict[str, str] = {}
         self._override = home / "vectors.json"
         self._override.write_text(json.dumps({"services": self._services(rounds, seed)}))
 
     def _services(self, rounds: int, seed: int) -> dict[str, object]:
-        time = {"SECFPP_TIME__IDLE_TIMEOUT": "8", "SECFPP_TIME__CONNECT_WAIT": "60"}
+        time = {"SECFPP_TIME__IDLE_TIMEOUT": "10", "SECFPP_TIME__CONNECT_WAIT": "60"}
         job = self.cast.job
         words = {
             "SECFPP_ROUNDS": str(rounds),
@@ -224,8 +227,10 @@ class Project:
         return self.engine.run("docker-compose", *files, "-p", self.name, *words, check=check)
 
     def container(self, service: str) -> str:
-        """The id of a service's container."""
-        return self.compose("ps", "-q", service).stdout.strip()
+        """The id of a service's container, which stays the same."""
+        if service not in self._containers:
+            self._containers[service] = self.compose("ps", "-q", service).stdout.strip()
+        return self._containers[service]
 
     def log(self, service: str) -> str:
         """All that a service has said."""
@@ -259,8 +264,9 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(engine, tmp_path_factory, request):
-    """A project with the module's ROUNDS; gone afterwards."""
+    """A project with the module's ROUNDS, SEED and DIM; gone afterwards."""
     home = tmp_path_factory.mktemp("federation")
-    made = Project(engine, home, rounds=request.module.ROUNDS, seed=request.module.SEED)
+    wanted = request.module
+    made = Project(engine, home, rounds=wanted.ROUNDS, seed=wanted.SEED, dim=wanted.DIM)
     yield made
     made.compose("down", "--volumes", "--timeout", "5")

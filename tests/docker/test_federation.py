@@ -14,7 +14,7 @@ from secfpp.demo.verify import verify
 
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.xdist_group("docker")]
 
-ROUNDS, SEED = 3, 1
+ROUNDS, SEED, DIM = 3, 1, 1024
 
 LOOK = """
 import json, os, pathlib
