@@ -1,4 +1,4 @@
-"""Found by simulating whole runs: late words took the place that is kept for early ones."""
+"""Found while writing the simulation of whole runs: late words took the place of early ones."""
 
 from __future__ import annotations
 

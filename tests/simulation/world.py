@@ -158,7 +158,11 @@ class World:
                     self._note(operation)
                     self._post(who, seat.restart())
             case Lie(kind=kind):
-                places = self._places(kind, self.setting.liar)
+                places = [
+                    place
+                    for place in self._places(kind, self.setting.liar)
+                    if self._flying[place].message.key in self.laws.params  # Not of no attempt.
+                ]
                 if places:
                     self._on_the_way(operation, places[operation.which % len(places)])
             case _:
