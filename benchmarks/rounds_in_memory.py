@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -11,21 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from secfpp.algebra.field import FieldArray
 from secfpp.algebra.fixedpoint import largest_fraction_bits
-from secfpp.algebra.randomness import SEED_BYTES, Seed
 from secfpp.bench.closed_form import RESIDUE_BYTES, Sizes, bytes_to_open_distances
+from secfpp.bench.in_memory import NamedSigner, equals_plain, payload_bytes
 from secfpp.cluster.methods import ClusteringMethod
-from secfpp.cluster.plain import run_plain
-from secfpp.cluster.queries import Assignment, Task
+from secfpp.cluster.queries import Assignment
 from secfpp.protocol.circumstances import Circumstances
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import Policy
-from secfpp.protocol.messages import Answers, Deal, RoundMessage, SumShare
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
 from secfpp.protocol.party import PartyRound
-from secfpp.protocol.party_states import Finished
 from secfpp.transport.loopback import Loopback, Post, in_order
 from secfpp.wire.checks import MAXIMUM_PARTIES
 from secfpp.wire.codec import encode
@@ -63,21 +58,6 @@ class Case:
         return int(self.dim * CENTRES**2 * 4**bits)
 
 
-class NamedSigner:
-    """Signatures that only tell who signed what."""
-
-    def __init__(self, me: str) -> None:
-        self._me = me.encode()
-
-    def sign(self, message: bytes) -> bytes:
-        """The name and a digest."""
-        return self._me + b" signed " + hashlib.sha256(message).digest()
-
-    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
-        """Whether the signature is `party`'s."""
-        return signature == party.encode() + b" signed " + hashlib.sha256(message).digest()
-
-
 class Meter:
     """Counts what is posted: payload of everybody, wire bytes of those who are watched."""
 
@@ -93,22 +73,6 @@ class Meter:
         if post.sender in self.wire:
             self.wire[post.sender] += len(encode(post.message))
         return (post,)
-
-
-def payload_bytes(message: RoundMessage) -> int:
-    """Residues and seeds only, as the closed form counts them."""
-    match message:
-        case Deal(shares=shares, masks=masks):
-            return sum(map(size, shares)) + (0 if masks is None else size(masks))
-        case Answers(values=values) | SumShare(values=values):
-            return size(values)
-        case _:
-            return 0
-
-
-def size(value: FieldArray | Seed) -> int:
-    """The bytes of residues, or of the seed that stands for them."""
-    return SEED_BYTES if isinstance(value, Seed) else RESIDUE_BYTES * len(value)
 
 
 class Round:
@@ -157,30 +121,8 @@ class Round:
 
     def exact(self) -> bool:
         """Whether all that was opened equals the plain computation, to the last bit."""
-        closed = self.closed
-        task = Task(
-            self.params.roster,
-            self.params.query_budget,
-            self.previous,
-            apart=self.case.apart,
-            queries_per_party=self.params.queries_per_party,
-        )
-        plain, transcript = run_plain(self.case.method.clusterer, task, self.levels)
-        opened = tuple((line.query, line.value) for line in closed.disclosed.distances)
-        if opened != transcript or dict(closed.disclosed.labels) != dict(plain.labels):
-            return False
-        quantiser = self.params.prompt_sharing.quantiser
-        means = {
-            cluster: quantiser.mean(sum(self.levels[p] for p in cluster), len(cluster)).tobytes()
-            for cluster in plain.clusters
-            if len(cluster) >= self.params.minimum_cluster
-        }
-        results = [party.result for party in self.network.parties.values()]
-        return all(
-            isinstance(one, Finished)
-            and (None if one.mean is None else one.mean.tobytes()) == means.get(one.cluster)
-            for one in results
-        )
+        parties, clusterer = self.network.parties.values(), self.case.method.clusterer
+        return equals_plain(self.network.coordinator, parties, self.levels, clusterer)
 
     def payload_formula(self) -> int:
         """The closed form of docs/protocol.md §10 over all parties."""

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from secfpp.bench import deployed, tables
 from secfpp.bench.algebra import AlgebraBench, measure_alone
+from secfpp.bench.cost import bills
 from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
-from secfpp.bench.network import measure as measure_network
-from secfpp.bench.round import RoundBench, most_clusters
+from secfpp.bench.emulator import measure as measure_shaper
 from secfpp.bench.round import measure as measure_rounds
 from secfpp.bench.train import TrainBench, measure
+from secfpp.bench.turns import Row
+from secfpp.bench.work import RoundBench, most_clusters
+from secfpp.cluster.methods import ClusteringMethod
 from secfpp.errors import ConfigError
-from secfpp.journal.output import Data, Format, Output, show_table, speaking
+from secfpp.journal.output import Data, Format, Output, say, speaking
+from secfpp.operator.client import Operator
+from secfpp.operator.commands import ADDRESS, Address, Name, Tls, with_operator
+from secfpp.settings.files import JobSettings
+from secfpp.settings.loading import load
+from secfpp.settings.prices import Prices
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -41,19 +52,7 @@ def train(
 
     def run() -> Data:
         data = measure(TrainBench(model, classes, tokens, device, threads, repeats, seed))
-        results = data["results"]
-        assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        rows = [
-            [
-                str(one["tower"]),
-                f"{one['seconds_per_step']:.3f}",
-                f"{one['ratio']:.2f}",
-                f"{one['max_abs_diff']:.1e}",
-            ]
-            for one in results
-        ]
-        header = ("tower", "seconds a step", "ratio to full", "largest difference")
-        show_table(f"{model}, {classes} classes, {tokens} tokens", header, rows)
+        tables.show_train(f"{model}, {classes} classes, {tokens} tokens", data)
         return data
 
     speaking(output, run)
@@ -81,23 +80,7 @@ def distances(
             for n in _numbers(parties)
         ]
         data = measure_distances(benches)
-        results = data["results"]
-        assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        header = ("work", "n", "T", "A", "K", "seconds", "CPU s, all", "MB", "MB, formula", "exact")
-        rows = [
-            [
-                str(one["work"]),
-                str(one["parties"]),
-                *(str(one.get(key, "–")) for key in ("colluders", "adversaries", "chunks")),
-                f"{one['seconds_median']:.3f}",
-                f"{one['cpu_seconds_all_processes']:.3f}",
-                f"{one['bytes_total'] / 1e6:.2f}",
-                f"{one['bytes_formula'] / 1e6:.2f}",
-                str(one["exact"]),
-            ]
-            for one in results
-        ]
-        show_table(f"{dim} values a party", header, rows)
+        tables.show_distances(f"{dim} values a party", data)
         return data
 
     speaking(output, run)
@@ -121,27 +104,7 @@ def algebra(
             AlgebraBench(n, dim, colluders or max(1, n // 5), repeats, seed)
             for n in _numbers(parties)
         )
-        results = data["results"]
-        assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        header = ("operation", "n", "K", "T", "ms", "element", "ns", "spread", "float64", "memory")
-        rows = [
-            [
-                str(one["op"]),
-                str(one["parties"]),
-                str(one["chunks"]),
-                str(one["colluders"]),
-                f"{one['milliseconds']:.3f}",
-                str(one["element"]),
-                f"{one['ns_per_element']:.2f}",
-                f"{one['ns_per_element_least']:.2f}–{one['ns_per_element_most']:.2f}",
-                f"{one['ns_per_element_plain_float64']:.2f}",
-                f"{one['ns_per_element_memory_bound']:.3f}",
-                f"{one['ratio_to_plain_float64']:.1f}",
-                str(one["exact"]),
-            ]
-            for one in results
-        ]
-        show_table(f"ns of CPU per element, {dim} values", (*header, "ratio", "exact"), rows)
+        tables.show_algebra(f"ns of CPU per element, {dim} values", data)
         return data
 
     speaking(output, run)
@@ -157,9 +120,13 @@ def rounds(
     colluders: Annotated[int, typer.Option(help="T; 0 for max(1, ⌊n/5⌋).", min=0)] = 0,
     stragglers: Annotated[int, typer.Option(min=0)] = 1,
     adversaries: Annotated[int, typer.Option(min=0)] = 0,
+    method: Annotated[ClusteringMethod, typer.Option()] = ClusteringMethod.ADAPTIVE,
     clusters: Annotated[
         int, typer.Option(help="Planted; 0 for 3, or as many as n allows.", min=0)
     ] = 0,
+    processes: Annotated[
+        int, typer.Option(help="The most parties as processes; beyond, the clock.", min=0)
+    ] = 32,
     repeats: Annotated[int, typer.Option(min=1)] = 3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     output: Output = Format.HUMAN,
@@ -171,34 +138,17 @@ def rounds(
         for n in _numbers(parties):
             t = colluders or max(1, n // 5)
             planted = clusters or most_clusters(n, t)
-            benches.append(RoundBench(n, dim, t, stragglers, adversaries, planted, repeats, seed))
-        data = measure_rounds(benches, net.split(","))
-        results = data["results"]
-        assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        header = ("network", "mode", "n", "T", "S", "clusters", "flights", "seconds", "predicted")
-        rows = [
-            [
-                *(str(one[key]) for key in ("net", "mode", "parties")),
-                *(str(one[key]) for key in ("colluders", "stragglers", "clusters", "flights")),
-                f"{one['seconds_median']:.3f}",
-                f"{one['seconds_predicted']:.3f}",
-                f"{one['cpu_seconds']:.3f}",
-                "–" if one["bytes_total"] is None else f"{one['bytes_total'] / 1e6:.2f}",
-                f"{one['bytes_payload'] / 1e6:.2f}",
-                f"{one['bytes_formula'] / 1e6:.2f}",
-                str(one["exact"]),
-            ]
-            for one in results
-        ]
-        more = ("CPU s, all", "MB, wire", "MB, payload", "MB, formula", "exact")
-        show_table(f"a round of {dim} values a party", (*header, *more), rows)
+            sizes = (n, dim, t, stragglers, adversaries, planted, repeats, seed)
+            benches.append(RoundBench(*sizes, method.value))
+        data = measure_rounds(benches, net.split(","), processes)
+        tables.show_rounds(f"a round of {dim} values a party", data)
         return data
 
     speaking(output, run)
 
 
 @app.command()
-def network(
+def shaper(
     net: Annotated[str, typer.Option(help="One profile, or several with commas.")] = (
         "none,lan,wan,slow"
     ),
@@ -208,22 +158,68 @@ def network(
     """Whether the slow network of the other measurements is as slow as it says."""
 
     def run() -> Data:
-        data = measure_network(net.split(","), repeats)
-        results = data["results"]
-        assert isinstance(results, list)  # noqa: S101 (narrowing only)
-        header = ("network", "ms asked", "ms round trip", "Mbit/s asked", "Mbit/s each way")
-        rows = [
-            [
-                str(one["net"]),
-                f"{one['rtt_ms_asked']:g}",
-                f"{one['rtt_ms']:.2f}",
-                f"{one['mbit_asked'] or '–'}",
-                f"{one['mbit']:.1f}",
-            ]
-            for one in results
-        ]
-        show_table("userspace shaper on loopback", header, rows)
+        data = measure_shaper(net.split(","), repeats)
+        tables.show_shaper("userspace shaper on loopback", data)
         return data
+
+    speaking(output, run)
+
+
+@app.command()
+def network(
+    tls: Tls,
+    address: Address = ADDRESS,
+    coordinator: Name = "coordinator",
+    job: Annotated[Path | None, typer.Option(help="A job.toml, to predict a round of.")] = None,
+    dim: Annotated[int, typer.Option(help="Values of a prompt; 0 for the job's own.", min=0)] = 0,
+    run: Annotated[bool, typer.Option("--run", help="Then run the job and compare.")] = False,
+    output: Output = Format.HUMAN,
+) -> None:
+    """The links of a deployed federation, what a round of a job takes on them, and whether so."""
+
+    async def measure(operator: Operator) -> Data:
+        chosen = None if job is None else load(JobSettings, job)
+        if run and chosen is None:
+            raise ConfigError("--run needs a job to run", fix="add --job job.toml")
+        links = await deployed.survey(operator, say)
+        tables.show_links(links)
+        data: dict[str, object] = {"links": [{"party": one, **links[one, o]} for one, o in links]}
+        if chosen is None:
+            return data
+        parties = len({one for one, _ in links}) - 1
+        bench = deployed.bench_of(chosen, parties, deployed.dim_of(chosen, dim))
+        prediction = data["predicted"] = deployed.predicted(bench, links, coordinator)
+        rounds: list[Row] = []
+        if run:
+            name = await operator.submit(chosen)
+            say(f"submitted as {name}")
+            rounds = deployed.measured([event async for event in operator.follow(name)])
+            data |= {"run": name, "measured": rounds}
+        tables.show_prediction(bench, prediction, rounds)
+        return data
+
+    speaking(output, lambda: with_operator(tls, address, coordinator, measure))
+
+
+@app.command()
+def cost(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Run directories, or above them.")
+    ],
+    prices: Annotated[
+        Path | None, typer.Option(help="prices.toml; the dated examples if left out.")
+    ] = None,
+    output: Output = Format.HUMAN,
+) -> None:
+    """What runs have cost each participant: bytes, CPU and GPU seconds by a table of prices."""
+
+    def run() -> Data:
+        with as_file(files("secfpp.settings").joinpath("samples", "prices.toml")) as examples:
+            table = load(Prices, prices or examples)
+        found = bills(directories, table)
+        tables.show_bills(found, table)
+        rows = [{**vars(one), "total_cost": one.total} for one in found]
+        return {"prices": table.model_dump(), "results": rows}
 
     speaking(output, run)
 

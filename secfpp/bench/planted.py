@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,25 @@ class Planting:
 
 
 def plant(home: Path, parties: Sequence[str], planting: Planting) -> dict[str, Path]:
-    """A float32 .npy file (rounds, dim) below `home` for each party: test data, nothing secret.
+    """A float32 .npy file (rounds, dim) below `home` for each party: test data, nothing secret."""
+    paths = {}
+    for party, vectors in zip(parties, planted(len(parties), planting), strict=True):
+        paths[party] = home / f"vectors-{party}.npy"
+        np.save(paths[party], vectors)
+    return paths
+
+
+def planted(parties: int, planting: Planting) -> Iterator[NDArray[np.float32]]:
+    """Vectors (rounds, dim) of one party after another.
 
     The i-th party belongs to centre i mod `clusters`. All values lie within ±1, nine standard
     deviations, so that nothing is clipped.
     """
     rng = np.random.default_rng(planting.seed)
     centres = rng.normal(size=(planting.clusters, planting.dim)) * 0.1
-    paths = {}
-    for index, party in enumerate(parties):
+    for index in range(parties):
         noise = rng.normal(size=(planting.rounds, planting.dim)) * 0.05
-        paths[party] = home / f"vectors-{party}.npy"
-        np.save(paths[party], (centres[index % planting.clusters] + noise).astype(np.float32))
-    return paths
+        yield (centres[index % planting.clusters] + noise).astype(np.float32)
 
 
 def party_names(count: int) -> tuple[str, ...]:

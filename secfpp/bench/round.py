@@ -10,30 +10,28 @@ ready until it has its cluster's mean; bytes on the wire are what the relays hav
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import os
 import statistics
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from secfpp.bench.closed_form import (
-    Sizes,
-    bytes_of_echoes,
-    bytes_of_sums,
-    bytes_to_open_distances,
-)
 from secfpp.bench.fedavg import Plan, all_agree, averaged
-from secfpp.bench.links import Carried, Network, Pair, network_named, relayed
+from secfpp.bench.links import Carried, Links, Network, Pair, network_named, relayed
 from secfpp.bench.machine import provenance
 from secfpp.bench.planted import Planting, party_names, plant
+from secfpp.bench.simulated import clocked_rows, fitted
 from secfpp.bench.turns import Measured, Row, Spent, Turn, ratios_of, row_of
+from secfpp.bench.work import RoundBench, bytes_of_round
 from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
 from secfpp.demo.verify import verify
 from secfpp.errors import RoundFailed
 from secfpp.journal.events import Event
-from secfpp.settings.files import JobSettings, ProtocolJob, TrainingJob
 
 PHASES = ("share", "check", "cluster", "sum")
 """From the vector being ready to the mean; what comes before is `train`."""
@@ -41,45 +39,49 @@ PHASES = ("share", "check", "cluster", "sum")
 EXCHANGE = "exchange"
 """The one phase of plain averaging: vectors up, mean down."""
 
+CALIBRATION = RoundBench(parties=6, colluders=1, clusters=2, repeats=3)
+"""What the clock is fitted to where no round of real daemons is asked for."""
+
 WAITS = Waits(connect_wait=120, idle_timeout=60)
 
 Entry = dict[str, Any]
 """A round of a ledger or of a manifest, as JSON."""
 
 
-@dataclass(frozen=True)
-class RoundBench:
-    """What to measure: n parties, d values a vector, planted around so many centres."""
+def measure(
+    benches: Sequence[RoundBench], nets: Sequence[str], most_processes: int
+) -> dict[str, object]:
+    """{…provenance, "charges", "results": [two modes for each bench, network, engine], "ratios"}.
 
-    parties: int = 10
-    dim: int = 8192
-    colluders: int = 2
-    stragglers: int = 1
-    adversaries: int = 0
-    clusters: int = 2
-    repeats: int = 5
-    seed: int = 0
-
-
-def most_clusters(parties: int, colluders: int) -> int:
-    """Three clusters, or as many of max(3, T+2) parties as n allows."""
-    return max(1, min(3, parties // max(3, colluders + 2)))
-
-
-def measure(benches: Sequence[RoundBench], nets: Sequence[str]) -> dict[str, object]:
-    """{…provenance, "results": [two modes for each bench and network], "ratios": [one each]}."""
+    Up to `most_processes` parties are real processes, with the clock's rounds beside them; beyond
+    there is the clock alone, where each participant has a core of its own. It is fitted to the
+    smallest of the real rounds over the first network, whose ratio therefore proves nothing.
+    """
     networks = [network_named(net) for net in nets]
+    real = sorted((b for b in benches if b.parties <= most_processes), key=lambda b: b.parties)
+    cases = list(itertools.product(real or [CALIBRATION], networks))
+    measured = [_measured(bench, network) for bench, network in cases]
+    charges = fitted(*cases[0], measured[0][0])
     results: list[Row] = []
     ratios: list[Row] = []
-    for bench in benches:
-        for network in networks:
-            with tempfile.TemporaryDirectory(prefix="secfpp-bench-") as home:
-                both = asyncio.run(_both(bench, network, Path(home)))
-            settings: Row = {key: value for key, value in vars(bench).items() if key != "seed"}
-            secure, plain = (row_of(settings, measured) for measured in both)
-            results += [secure, plain]
-            ratios.append(ratios_of(secure, plain))
-    return {**provenance(benches[0].seed), "results": results, "ratios": ratios}
+    for (bench, network), both in zip(cases, measured, strict=True):
+        secure, plain = (row_of(bench.settings, one) for one in both)
+        clock = clocked_rows(bench, network, charges, os.cpu_count())
+        results += [secure, plain, *clock]
+        ratios.append(ratios_of(secure, plain, clock[0]))
+    beyond = [bench for bench in benches if bench.parties > most_processes]
+    for bench, network in itertools.product(beyond, networks):
+        secure, plain = clocked_rows(bench, network, charges, None)
+        results += [secure, plain]
+        ratios.append(ratios_of(secure, plain))
+    facts = {**provenance(benches[0].seed), "charges": asdict(charges)}
+    return {**facts, "results": results, "ratios": ratios}
+
+
+def _measured(bench: RoundBench, network: Network) -> tuple[Measured, Measured]:
+    """The secure round and plain averaging, by real daemons."""
+    with tempfile.TemporaryDirectory(prefix="secfpp-bench-") as home:
+        return asyncio.run(_both(bench, network, Path(home)))
 
 
 async def _both(bench: RoundBench, network: Network, home: Path) -> tuple[Measured, Measured]:
@@ -91,15 +93,23 @@ async def _both(bench: RoundBench, network: Network, home: Path) -> tuple[Measur
 
 
 class _Mark:
-    """What the relays had carried when the second round began."""
+    """What the relays had carried, and this process had worked, when the second round began."""
 
-    def __init__(self) -> None:
-        self.carried: Carried | None = None
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._carried: Carried | None = None
+        self._worked = 0.0
 
-    def since(self, now: Carried, rounds: int) -> dict[Pair, float]:
-        """What came after it, for each round."""
-        before = self.carried or {}
-        return {pair: (count - before.get(pair, 0)) / rounds for pair, count in now.items()}
+    def set(self) -> None:
+        """The second round begins now."""
+        self._carried, self._worked = self._links.carried(), time.process_time()
+
+    def since(self, rounds: int) -> tuple[dict[Pair, float], float]:
+        """For each round that came after it: bytes on each link, and CPU seconds of all relays."""
+        before = self._carried or {}
+        now = self._links.carried().items()
+        carried = {pair: (count - before.get(pair, 0)) / rounds for pair, count in now}
+        return carried, (time.process_time() - self._worked) / rounds
 
 
 # --- The secure round.
@@ -111,22 +121,28 @@ async def _secure(
     everyone = (COORDINATOR, *vectors)
     pairs = [(one, other) for one in everyone for other in everyone if one != other]
     ports = free_ports((*everyone, OPERATOR))
-    sections = {name: {"vectors": {"path": str(path)}} for name, path in vectors.items()}
+    sections: dict[str, dict[str, dict[str, object]]] = {
+        name: {
+            "policy": {"query_kinds": ["means", "pairwise"]},
+            "vectors": {"path": str(path)},
+        }
+        for name, path in vectors.items()
+    }
     async with relayed(network, ports, pairs) as links:
         federation = Federation(home, sections, WAITS, ports=ports, relays=links.ports)
-        mark = _Mark()
+        mark = _Mark(links)
 
         def told(event: Event) -> None:
-            if event.event == "opened" and event.round == 2 and mark.carried is None:
-                mark.carried = links.carried()
+            if (event.event, event.round, event.attempt) == ("opened", 2, 1):
+                mark.set()
 
         try:
             await asyncio.to_thread(federation.start)
-            run = await federation.conduct(_job(bench), told)
+            run = await federation.conduct(bench.job, told)
             await asyncio.to_thread(federation.wait, 60)
+            carried, relay_seconds = mark.since(bench.repeats)
         finally:
             await asyncio.to_thread(federation.stop)
-        carried = mark.since(links.carried(), bench.repeats)
     homes = {name: home / name / run for name in vectors}
     check_all_finished(homes, bench.repeats + 1)
     ledger = json.loads((home / COORDINATOR / run / "ledger.json").read_text("utf-8"))["rounds"]
@@ -137,21 +153,7 @@ async def _secure(
         "bytes_formula": _formula(bench, ledger[-1]),
         "exact": verify(home / COORDINATOR / run, homes).passed,
     }
-    return Measured("secure", network, turns[1:], carried, details)
-
-
-def _job(bench: RoundBench) -> JobSettings:
-    return JobSettings(
-        name="bench",
-        rounds=bench.repeats + 1,
-        seed=bench.seed,
-        protocol=ProtocolJob(
-            colluders=bench.colluders,
-            stragglers=bench.stragglers,
-            adversaries=bench.adversaries,
-        ),
-        training=TrainingJob(kind="vectors", dim=bench.dim),
-    )
+    return Measured("secure", network, turns[1:], carried, relay_seconds, details)
 
 
 def check_all_finished(homes: Mapping[str, Path], rounds: int) -> None:
@@ -205,29 +207,18 @@ def _flights(batches: int) -> dict[str, int]:
 
 def _formula(bench: RoundBench, entry: Entry) -> int:
     """The closed form of the last round, with its queries and its clusters."""
-    parameters, distances = entry["parameters"], entry["opened_to_coordinator"]["distances"]
+    distances = entry["opened_to_coordinator"]["distances"]
     roster, labels = entry["roster"], entry["opened_to_everyone"]["assignment"]
-    sizes = Sizes(
-        parties=bench.parties,
-        dim=bench.dim,
-        chunks=parameters["chunks"],
-        colluders=bench.colluders,
-        stragglers=bench.stragglers,
-        adversaries=bench.adversaries,
-        queries=parameters["query_budget"],
-        asked=len(distances),
-    )
     found = [
         {roster.index(name) for name, label in labels.items() if label == wanted}
         for wanted in range(1 + max(labels.values()))
     ]
-    least = parameters["minimum_cluster"]
-    clusters = [members if len(members) >= least else set() for members in found]
-    batches = 1 + max((line["batch"] for line in distances), default=-1)
-    return (
-        bytes_to_open_distances(sizes)
-        + bytes_of_sums(sizes, clusters, entry["round"])
-        + bytes_of_echoes(bench.parties, batches)
+    least = entry["parameters"]["minimum_cluster"]
+    return bytes_of_round(
+        bench.sizes(entry["parameters"]["chunks"], len(distances)),
+        [members if len(members) >= least else set() for members in found],
+        1 + max((line["batch"] for line in distances), default=-1),
+        entry["round"],
     )
 
 
@@ -242,14 +233,14 @@ async def _plain(
     async with relayed(network, ports, pairs) as links:
         relays = {f"{one}>{other}": port for (one, other), port in links.ports.items()}
         paths = {name: str(path) for name, path in vectors.items()}
-        mark = _Mark()
+        mark = _Mark(links)
 
         def on_turn(turn: int) -> None:
             if turn == 1:
-                mark.carried = links.carried()
+                mark.set()
 
         told = await averaged(Plan(str(home), ports, relays, paths, bench.repeats + 1), on_turn)
-        carried = mark.since(links.carried(), bench.repeats)
+        carried, relay_seconds = mark.since(bench.repeats)
     turns = [
         Turn(
             {
@@ -272,4 +263,4 @@ async def _plain(
         "bytes_formula": 2 * bench.parties * 4 * bench.dim,
         "exact": all_agree(told),
     }
-    return Measured("plain_fedavg", network, turns, carried, details)
+    return Measured("plain_fedavg", network, turns, carried, relay_seconds, details)

@@ -121,7 +121,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Measured:
-    """One mode over one network: its warm rounds, and what the relays carried in each on average.
+    """One mode over one network: its warm rounds, and on average of each what the relays carried
+    and how many CPU seconds they took for it, which are no participant's.
 
     `details` are those of its row that are not of both modes.
     """
@@ -130,6 +131,7 @@ class Measured:
     network: Network
     turns: Sequence[Turn]
     carried: Mapping[Pair, float]
+    relay_seconds: float
     details: Row
 
 
@@ -148,11 +150,13 @@ def row_of(settings: Row, measured: Measured) -> Row:
         **settings,
         "net": network.name,
         "mode": measured.mode,
+        "engine": "processes",
         "flights": statistics.median_low([sum(turn.flights.values()) for turn in turns]),
         "seconds_median": statistics.median(turn.seconds for turn in turns),
         "seconds_all": [turn.seconds for turn in turns],
         "seconds_predicted": statistics.median(turn.predicted(network) for turn in turns),
         "cpu_seconds": statistics.median(turn.cpu_seconds for turn in turns),
+        "cpu_seconds_of_relays": measured.relay_seconds,
         "phases": phases,
         "bytes_total": round(sum(measured.carried.values())) if measured.carried else None,
         "bytes_payload": turns[-1].payload,
@@ -165,26 +169,24 @@ def row_of(settings: Row, measured: Measured) -> Row:
     }
 
 
-def ratios_of(secure: Row, plain: Row) -> Row:
-    """Secure over plain, and over what is predicted."""
-
-    def over(key: str) -> float | None:
-        one, other = secure[key], plain[key]
-        return (
-            one / other if isinstance(one, int | float) and isinstance(other, int | float) else None
-        )
-
-    median, predicted = secure["seconds_median"], secure["seconds_predicted"]
-    assert isinstance(median, float)  # noqa: S101 (narrowing only)
-    assert isinstance(predicted, float)  # noqa: S101 (narrowing only)
+def ratios_of(secure: Row, plain: Row, clock: Row | None = None) -> Row:
+    """Secure over plain; over what is predicted; and what the clock makes of the same round."""
+    seconds = _over(secure, "seconds_median", secure, "seconds_predicted")
+    modelled = None if clock is None else _over(clock, "seconds_median", secure, "seconds_median")
     return {
-        "parties": secure["parties"],
-        "dim": secure["dim"],
-        "net": secure["net"],
-        "seconds": over("seconds_median"),
-        "seconds_to_predicted": median / predicted,
-        "cpu_seconds": over("cpu_seconds"),
-        "flights": over("flights"),
-        "bytes_total": over("bytes_total"),
-        "bytes_payload": over("bytes_payload"),
+        **{key: secure[key] for key in ("parties", "dim", "net", "engine")},
+        "seconds": _over(secure, "seconds_median", plain),
+        "seconds_to_predicted": seconds,
+        "seconds_of_clock_to_measured": modelled,
+        **{
+            key: _over(secure, key, plain)
+            for key in ("cpu_seconds", "flights", "bytes_total", "bytes_payload")
+        },
     }
+
+
+def _over(one: Row, key: str, other: Row, other_key: str = "") -> float | None:
+    """One figure over another; None where there is either not."""
+    above, below = one.get(key), other.get(other_key or key)
+    both = isinstance(above, int | float) and isinstance(below, int | float)
+    return above / below if both else None  # type: ignore[operator]

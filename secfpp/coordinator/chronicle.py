@@ -79,10 +79,17 @@ class Chronicle:
 
     def report(self, sender: str, report: Report) -> None:
         """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""
-        words, accuracy = reported(report.text)
-        self.say("report", peer=sender, round=report.round, text=f"{sender} {words}")
-        if accuracy is not None:
-            self._ledger.told(report.round, sender, accuracy)
+        told = reported(report.text)
+        self.say(
+            "report",
+            peer=sender,
+            round=report.round,
+            seconds=told.seconds,
+            bytes=told.sent,
+            text=f"{sender} {told.words}",
+        )
+        if told.accuracy is not None:
+            self._ledger.told(report.round, sender, told.accuracy)
 
     def named(self, params: RoundParams, blame: Blame, certificates: Mapping[str, bytes]) -> None:
         """Say who was named, and keep the proof for anyone who has the CA certificate."""

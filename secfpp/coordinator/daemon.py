@@ -13,6 +13,7 @@ import structlog
 from secfpp.coordinator.memory import RunMemory
 from secfpp.coordinator.runs import Runs
 from secfpp.coordinator.session import Paused, RunSession
+from secfpp.coordinator.survey import Survey
 from secfpp.errors import PolicyRefusal, RequestRefused, SecFPPError, told
 from secfpp.journal.events import Event
 from secfpp.journal.logs import log_event
@@ -26,6 +27,7 @@ from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
 from secfpp.transport.link import Link
 from secfpp.transport.operator_api import OPERATOR, operator_service
+from secfpp.transport.probing import probing_service
 
 log = structlog.get_logger()
 
@@ -49,13 +51,17 @@ class CoordinatorDaemon:
         self._reread = reread
         self._diagnose = partial(diagnose, identity)
         self._store = SealedStore(settings.state_dir, settings.store_key)
-        self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self._survey = Survey(identity, lambda: self._settings.parties, self._is_busy)
+        beside = (probing_service(self._admit),)
+        self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
         self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
         service = operator_service(self._call, self._follow)
-        self._door = TlsServer(identity, settings.operator_listen, name=OPERATOR, service=service)
+        self._door = TlsServer(
+            identity, settings.operator_listen, name=OPERATOR, services=(service,)
+        )
         self._runs = Runs(self._store, settings, self._session)
         self._news = asyncio.Condition()
         self._over: asyncio.Future[bool]
@@ -174,7 +180,7 @@ class CoordinatorDaemon:
 
     async def _call(self, operator: str, request: bytes) -> bytes:
         try:
-            data = self._answer(operator, json.loads(request))
+            data = await self._answer(operator, json.loads(request))
         except SecFPPError as error:
             return json.dumps({"error": told(error)}).encode()
         except (ValueError, KeyError) as error:
@@ -182,7 +188,7 @@ class CoordinatorDaemon:
             return json.dumps({"error": told(refusal)}).encode()
         return json.dumps({"data": data}).encode()
 
-    def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
+    async def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
         match request["verb"]:
             case "submit":
                 run = self._runs.submit(request["job"])
@@ -196,6 +202,10 @@ class CoordinatorDaemon:
             case "stop":
                 run = request["run"]
                 self._runs.stop(run, f"operator {operator} asked for it")
+            case "introduce":
+                return await self._survey.introduce()
+            case "measure":
+                return await self._survey.measure(request["participant"])
             case verb:
                 raise RequestRefused(f"{verb!r} is no verb of this coordinator")
         return {"run": run}
@@ -227,6 +237,9 @@ class CoordinatorDaemon:
     async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
+
+    def _is_busy(self) -> str:
+        return "" if self._runs.current is None else f"{self._runs.current.run} goes on"
 
     def _admit(self, name: str, role: Role) -> None:
         if role is not Role.PARTY:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -150,17 +150,31 @@ def opened_by(entry: Entry | None) -> int:
     return len(distances) if isinstance(distances, list) else 0
 
 
-def reported(text: str) -> tuple[str, float | None]:
-    """A party's report in words, and its accuracy if it chose to tell one; its text is JSON."""
+@dataclass(frozen=True)
+class Told:
+    """A party's report in words; the accuracy if it chose to tell one; seconds of the exchange,
+    from its vectors being ready, and payload bytes that it sent."""
+
+    words: str
+    accuracy: float | None = None
+    seconds: float = 0.0
+    sent: int = 0
+
+
+def reported(text: str) -> Told:
+    """Read a party's report, which is JSON; one that cannot be read says so in words."""
     try:
         told = json.loads(text)
-        seconds, moved, accuracy = told["seconds"]["total"], told["bytes"], told.get("accuracy")
-        words = (
-            f"took {float(seconds):.1f} s, sent {float(moved['sent']) / 1024:.0f} KiB and received "
-            f"{float(moved['received']) / 1024:.0f} KiB"
-        )
+        phases, moved, accuracy = told["seconds"], told["bytes"], told.get("accuracy")
+        training = float(phases.get("train", 0.0))
+        seconds = float(phases["total"]) - training
+        sent, received = int(moved["sent"]), int(moved["received"])
     except (ValueError, TypeError, KeyError, AttributeError):
-        return "sent a report that cannot be read", None
-    if not isinstance(accuracy, int | float):
-        return words, None
-    return f"{words}; accuracy {accuracy:.3f}", float(accuracy)
+        return Told("sent a report that cannot be read")
+    score = float(accuracy) if isinstance(accuracy, int | float) else None
+    words = "" if score is None else f"has accuracy {score:.3f}, "
+    words += (
+        f"trained for {training:.1f} s, sent {sent / 1024:.0f} KiB and received "
+        f"{received / 1024:.0f} KiB"
+    )
+    return Told(words, score, seconds, sent)

@@ -35,13 +35,18 @@ class Description:
 
 @dataclass(frozen=True)
 class Summary:
-    """What may be told of one round of training; `accuracy` is on the party's own test images."""
+    """What may be told of one round of training; `accuracy` is on the party's own test images.
+
+    `gpu_seconds` are those for which it held a GPU, `cpu_seconds` those of this process.
+    """
 
     round: int
     loss_first: float
     loss_last: float
     steps: int
     seconds: float
+    cpu_seconds: float
+    gpu_seconds: float
     accuracy: float
 
 

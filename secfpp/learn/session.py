@@ -131,7 +131,7 @@ class Session:
         self, turn: Turn, domain: Prompt, classes: Prompt | None, progress: Progress = unheard
     ) -> Trained:
         """Tune from G = `domain` and L = `classes`, or this session's own L where it is None."""
-        start = time.monotonic()
+        start, cpu_start = time.monotonic(), time.process_time()
         own = self._classes if classes is None else classes
         prompt = HierarchicalPrompt(
             self._tensor(domain),
@@ -147,11 +147,20 @@ class Session:
             seed=turn.training_seed,
             progress=progress,
         )
-        seconds = time.monotonic() - start
+        seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
         accuracy = self.task.accuracy(prompt.context.detach(), self.held_out)
         # Only a round that came to its end changes what is kept.
         self._classes = as_array(prompt.classes)
-        summary = Summary(turn.round, losses[0], losses[-1], len(losses), seconds, accuracy)
+        summary = Summary(
+            turn.round,
+            losses[0],
+            losses[-1],
+            len(losses),
+            seconds,
+            cpu_seconds,
+            seconds if self.clip.device.type == "cuda" else 0.0,
+            accuracy,
+        )
         return Trained(as_array(prompt.domain), self._classes, summary)
 
     def evaluate(self, context: Prompt) -> Accuracy:

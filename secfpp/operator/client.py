@@ -39,6 +39,17 @@ class Operator:
         """End a run; the parties keep their last good prompts."""
         await self._ask(verb="stop", run=run)
 
+    async def participants(self) -> tuple[list[str], dict[str, str]]:
+        """All participants, told of each other so that they can measure; the silent ones, why."""
+        answer = await self._ask(verb="introduce")
+        return answer["participants"], answer["silent"]  # type: ignore[return-value]  # Our JSON.
+
+    async def links(self, participant: str) -> list[dict[str, object]]:
+        """The ways from one participant to all others, as it measures them now."""
+        answer = await self._ask(verb="measure", participant=participant)
+        links: list[dict[str, object]] = answer["links"]  # type: ignore[assignment]
+        return links
+
     async def follow(self, run: str) -> AsyncIterator[Event]:
         """Every event of a run until it ends; where it ended early, raises what ended it.
 

@@ -64,7 +64,7 @@ def run(
             await _follow(operator, name)
         return {"run": name}
 
-    speaking(output, lambda: _with(tls, address, coordinator, submit))
+    speaking(output, lambda: with_operator(tls, address, coordinator, submit))
 
 
 @status_app.command()
@@ -82,7 +82,7 @@ def status(
         show_table("Runs", ("run", "outcome", "last event"), rows)
         return {"runs": runs}
 
-    speaking(output, lambda: _with(tls, address, coordinator, ask))
+    speaking(output, lambda: with_operator(tls, address, coordinator, ask))
 
 
 @log_app.command()
@@ -99,7 +99,7 @@ def log(
         await _follow(operator, name)
         return {"run": name}
 
-    speaking(output, lambda: _with(tls, address, coordinator, ask))
+    speaking(output, lambda: with_operator(tls, address, coordinator, ask))
 
 
 @resume_app.command()
@@ -120,7 +120,7 @@ def resume(
             await _follow(operator, name)
         return {"run": name}
 
-    speaking(output, lambda: _with(tls, address, coordinator, ask))
+    speaking(output, lambda: with_operator(tls, address, coordinator, ask))
 
 
 @stop_app.command()
@@ -138,7 +138,7 @@ def stop(
         say(f"{name} was told to stop")
         return {"run": name}
 
-    speaking(output, lambda: _with(tls, address, coordinator, ask))
+    speaking(output, lambda: with_operator(tls, address, coordinator, ask))
 
 
 async def _follow(operator: Operator, name: str) -> None:
@@ -165,9 +165,11 @@ def _rounds(events: Sequence[Event]) -> list[list[str]]:
     ]
 
 
-def _with(
+def with_operator(
     tls: Path, address: str, coordinator: str, verb: Callable[[Operator], Awaitable[Data]]
 ) -> Data:
+    """Do something over a connection to the coordinator's door, which is closed after it."""
+
     async def connected() -> Data:
         operator = Operator(OperatorClient(Identity.load(tls), address, coordinator))
         try:

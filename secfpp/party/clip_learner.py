@@ -66,6 +66,8 @@ class ClipLearner:
             "loss_last": summary.loss_last,
             "steps": float(summary.steps),
             "train_seconds": summary.seconds,
+            "train_cpu_seconds": summary.cpu_seconds,
+            "train_gpu_seconds": summary.gpu_seconds,
             "own_accuracy": summary.accuracy,
         }
         return Trained(tuned.domain_prompt, tuned.class_prompt, facts)

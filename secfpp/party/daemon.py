@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -21,6 +22,7 @@ from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.link import Link
+from secfpp.transport.probing import LinkSpeed, measure_links, probing_service
 
 log = structlog.get_logger()
 
@@ -40,7 +42,9 @@ class PartyDaemon:
         self._settings = settings
         self._store = SealedStore(settings.state_dir, settings.store_key)
         self._known = {settings.coordinator: Role.COORDINATOR}
-        self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit)
+        self._identity = identity
+        beside = (probing_service(self._admit, self._measure),)
+        self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
         self.metrics = Metrics(self._mailbox)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
@@ -177,6 +181,23 @@ class PartyDaemon:
     def _get_to_know(self, peers: tuple[Peer, ...]) -> None:
         for peer in peers:
             self._known.setdefault(peer.name, Role.PARTY)
+
+    async def _measure(
+        self, coordinator: str, participants: Mapping[str, str], measure: bool
+    ) -> Sequence[LinkSpeed]:
+        """The ways to all others, while no run goes on; or only let the others in."""
+        if coordinator != self._settings.coordinator:
+            raise PolicyRefusal("coordinator", f"{coordinator} coordinates nothing here")
+        if self._session is not None:
+            raise PolicyRefusal("busy", f"this party takes part in {self._session.run}")
+        for name in participants:
+            self._known.setdefault(name, Role.PARTY)
+        if not measure:
+            return ()
+        settings = self._settings
+        ways = {name: settings.peers.get(name, way) for name, way in participants.items()}
+        ways[settings.coordinator] = settings.coordinator_address
+        return await measure_links(self._identity, ways)
 
     def _refuse(self, asked: Invite | RunMemory, key: str, reason: str) -> None:
         log.warning("refused", run=asked.run, key=key, reason=reason)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from secfpp.journal.events import EventLog
+from secfpp.party.early import EarlyWords
 from secfpp.party.memory import RunMemory
 from secfpp.protocol.dealing import Abstention, Vectors
 from secfpp.protocol.messages import Ended, Envelope, Message, Open, RoundMessage
@@ -15,8 +16,6 @@ from secfpp.settings.clock import next_within
 from secfpp.settings.files import PartySettings
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.link import Link
-
-MOST_EARLY = 4096
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +56,7 @@ class Desk:
     ended: Ended | None = None
     leaving: bool = False
     _inbox: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
-    _early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = field(default_factory=dict)
+    _early: EarlyWords = field(default_factory=EarlyWords)
 
     @property
     def me(self) -> str:
@@ -91,15 +90,12 @@ class Desk:
         return await next_within(self._inbox, seconds)
 
     def keep_early(self, sender: str, message: RoundMessage) -> None:
-        """Keep what peers sent for an attempt that is not open here yet; what is over is over."""
+        """Keep what a peer sent for an attempt that is not open here yet; what is over is over."""
         latest = self.memory.latest
         is_past = latest is not None and message.key <= latest
-        is_full = sum(map(len, self._early.values())) >= MOST_EARLY
-        if not (is_past or is_full or isinstance(message, Open)):
-            self._early.setdefault(message.key, []).append((sender, message))
+        if not (is_past or isinstance(message, Open)):
+            self._early.keep(sender, message)
 
     def early(self, key: AttemptKey) -> list[tuple[str, RoundMessage]]:
         """What was kept for an attempt; what was kept for those before it is dropped."""
-        kept = self._early.pop(key, [])
-        self._early = {later: items for later, items in self._early.items() if later > key}
-        return kept
+        return self._early.take(key)

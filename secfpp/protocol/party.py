@@ -384,6 +384,8 @@ class PartyRound:
         return [Envelope(party, echo) for party in params.roster if party != self.me]
 
     def _on_echo(self, state: Running, sender: str, echo: Echo) -> Outbox:
+        if echo.batch > state.params.query_budget:  # Each batch has a query.
+            raise PeerViolation(sender, f"echoed batch {echo.batch}, more than there can be")
         text = echo_text(state.params, echo.stage, echo.batch, echo.digest)
         if not self._credentials.verify(sender, text, echo.signature):
             raise PeerViolation(sender, "the signature of its echo is not of its certificate")

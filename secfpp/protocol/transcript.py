@@ -20,7 +20,6 @@ from secfpp.protocol.messages import (
     EchoStage,
     Opening,
     RoundMessage,
-    SumShare,
 )
 from secfpp.protocol.params import AttemptKey
 
@@ -28,12 +27,14 @@ Slot = tuple[type[RoundMessage] | AttemptKey | EchoStage | str | int, ...]
 
 
 def slot(message: RoundMessage) -> Slot:
-    """The place of a message in its attempt: a sender may fill each slot with one content only."""
+    """The place of a message in its attempt: a sender may fill each slot with one content only.
+
+    So a sender's messages in an attempt are bounded: one deal, one sum share (of the recipient's
+    own cluster), and of each batch one echo.
+    """
     match message:
         case Echo(stage=stage, batch=batch):
             return (Echo, message.key, stage, batch)
-        case SumShare(cluster=cluster):
-            return (SumShare, message.key, cluster)
         case Ask(batch=batch) | Answers(batch=batch):
             return (type(message), message.key, batch)
         case CloseDealing(missing=missing):

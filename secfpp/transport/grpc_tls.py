@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -54,16 +54,18 @@ async def let_in(context: Context, admit: Admit) -> tuple[str, Role, bytes]:
 
 
 class TlsServer:
-    """A listening socket with one service behind it, by name, and the health of both (gRPC)."""
+    """A listening socket with services behind it, and their health, told as that of `name`."""
 
-    def __init__(self, identity: Identity, listen: str, *, name: str, service: Service) -> None:
+    def __init__(
+        self, identity: Identity, listen: str, *, name: str, services: Sequence[Service]
+    ) -> None:
         self._listen = listen
         self._name = name
         self._server = grpc.aio.server(options=OPTIONS)
         # The stub does not know the attribute, which the package adds at run time.
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._server.add_generic_rpc_handlers((service,))
+        self._server.add_generic_rpc_handlers(tuple(services))
         self._credentials = grpc.ssl_server_credentials(
             [(identity.key, identity.certificate)], identity.authority, True
         )
@@ -94,9 +96,12 @@ class Mailbox:
     """Sends and receives byte messages between named participants.
 
     `admit` decides who may put something in. `peers` keeps addresses, traffic and signs of life.
+    `beside` are other services at the same address.
     """
 
-    def __init__(self, identity: Identity, *, listen: str, admit: Admit) -> None:
+    def __init__(
+        self, identity: Identity, *, listen: str, admit: Admit, beside: Sequence[Service] = ()
+    ) -> None:
         self.identity = identity
         self.peers = Peers()
         self._admit = admit
@@ -105,7 +110,7 @@ class Mailbox:
         self._outgoing: dict[str, Outgoing] = {}
         handlers = {"Exchange": grpc.stream_stream_rpc_method_handler(self._on_exchange)}
         service = grpc.method_handlers_generic_handler(MAILBOX, handlers)
-        self._server = TlsServer(identity, listen, name=MAILBOX, service=service)
+        self._server = TlsServer(identity, listen, name=MAILBOX, services=(service, *beside))
 
     async def start(self) -> int:
         """Listen; returns the port."""

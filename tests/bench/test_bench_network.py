@@ -1,27 +1,129 @@
-"""`secfpp bench network`: each profile is measured; the figures say how well it is met."""
+"""`secfpp bench network`: what a federation measures of its links, predicts and reports."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+import pytest
 from typer.testing import CliRunner
 
+from secfpp.bench import deployed
 from secfpp.bench.commands import app
+from secfpp.bench.links import Network, relayed
+from secfpp.bench.planted import Planting, party_names, plant
+from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
+from secfpp.errors import ConfigError, PolicyRefusal
+from secfpp.pki.names import Role
+from secfpp.pki.store import Identity, throwaway_federation
+from secfpp.settings.files import JobSettings
+from secfpp.transport.grpc_tls import Mailbox
+from secfpp.transport.probing import have_measured, measure_links, probing_service
+from secfpp.transport.profiles import Profile
+
+NAMES = party_names(4)
+NEAR = Network("near", lambda _, __: Profile(rtt_ms=10, mbit=100))
+JOB = """
+name = "there"
+rounds = 3
+[training]
+kind = "vectors"
+dim = 4096
+"""
 
 
-def test_every_profile_gets_its_round_trip_and_its_rate():
-    done = CliRunner().invoke(
-        app, ["network", "--net", "none,lan", "--repeats", "1", "--format", "json"]
-    )
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What the command tells of four parties behind slow links, before, of and after a run."""
+    return asyncio.run(measured_there(tmp_path_factory.mktemp("there")))
+
+
+async def measured_there(home):
+    everyone = (COORDINATOR, *NAMES)
+    ports = free_ports((*everyone, OPERATOR))
+    pairs = [(one, other) for one in everyone for other in everyone if one != other]
+    vectors = plant(home, NAMES, Planting(4096, 3, 1, 0))
+    sections = {name: {"vectors": {"path": str(path)}} for name, path in vectors.items()}
+    job = home / "job.toml"
+    job.write_text(JOB)
+    async with relayed(NEAR, ports, pairs) as links:
+        federation = Federation(home / "run", sections, Waits(), ports=ports, relays=links.ports)
+        arguments = ["network", "--tls", str(federation.operator_tls), "--format", "json"]
+        where = ["--address", federation.operator_address, "--job", str(job), "--run"]
+        try:
+            await asyncio.to_thread(federation.start)
+            done = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, *where])
+        finally:
+            await asyncio.to_thread(federation.stop)
     assert done.exit_code == 0, done.stderr
-    none, lan = json.loads(done.stdout)["data"]["results"]
-    assert none["mbit_asked"] is none["rtt_error"] is None
-    assert (lan["rtt_ms_asked"], lan["mbit_asked"]) == (1, 1000)
-    assert lan["rtt_ms"] >= 1
-    assert lan["mbit"] > 0
+    return json.loads(done.stdout)["data"], done.stderr
 
 
-def test_a_network_that_is_none_is_refused():
-    done = CliRunner().invoke(app, ["network", "--net", "wlan"])
-    assert done.exit_code == 2
-    assert "'wlan' is no network profile" in done.stderr
+@pytest.mark.xdist_group("processes")
+def test_every_participant_measures_its_way_to_every_other(told):
+    data, said = told
+    everyone = {COORDINATOR, *NAMES}
+    assert {(link["party"], link["peer"]) for link in data["links"]} == {
+        (one, other) for one in everyone for other in everyone if one != other
+    }
+    for link in data["links"]:
+        assert link["trouble"] == ""
+        assert link["rtt_ms"] >= 10
+        assert link["handshake_ms"] >= 10
+        assert 0 < link["mbit"] <= 110
+    assert "party-003 measures its way to 4 others" in said
+
+
+@pytest.mark.xdist_group("processes")
+def test_a_round_is_predicted_and_then_measured_with_about_the_same_bytes(told):
+    data, _ = told
+    predicted, rounds = data["predicted"], data["measured"]
+    assert [(one["round"], one["parties"]) for one in rounds] == [(1, 4), (2, 4), (3, 4)]
+    for one in rounds:
+        assert one["seconds"] >= predicted["flights"] * 0.005
+    warm = rounds[-1]["bytes_sent"]
+    sent_by_parties = predicted["bytes_sent"] - predicted["bytes_sent_by"][COORDINATOR]
+    assert sent_by_parties == pytest.approx(warm, rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory):
+    roles = {"ann": Role.PARTY, "bob": Role.PARTY, "boss": Role.COORDINATOR}
+    return throwaway_federation(tmp_path_factory.mktemp("pki"), roles)
+
+
+async def listening(identity, asked=None):
+    beside = (probing_service(lambda name, role: None, asked),)
+    mailbox = Mailbox(identity, listen="127.0.0.1:0", admit=lambda name, role: None, beside=beside)
+    return mailbox, f"127.0.0.1:{await mailbox.start()}"
+
+
+async def test_a_way_that_leads_nowhere_has_words_instead_of_figures(homes):
+    ann = Identity.load(homes["ann"])
+    mailbox, _ = await listening(ann)
+    nowhere = free_ports(["bob"])["bob"]
+    (link,) = await measure_links(ann, {"ann": "self:1", "bob": f"127.0.0.1:{nowhere}"})
+    await mailbox.close(0)
+    assert (link.peer, link.rtt_ms, link.mbit) == ("bob", 0, 0)
+    assert "nothing listens there" in link.trouble
+
+
+async def test_only_a_coordinator_has_others_measure(homes):
+    async def asked(name, participants, measure):
+        return await measure_links(Identity.load(homes["ann"]), {})
+
+    mailbox, address = await listening(Identity.load(homes["ann"]), asked)
+    try:
+        with pytest.raises(PolicyRefusal, match="bob is a party; the coordinator only asks"):
+            await have_measured(Identity.load(homes["bob"]), "ann", {"ann": address}, measure=True)
+        boss = Identity.load(homes["boss"])
+        assert await have_measured(boss, "ann", {"ann": address}, measure=True) == ()
+    finally:
+        await mailbox.close(0)
+
+
+def test_how_long_a_prompt_of_a_model_is_must_be_said():
+    with pytest.raises(ConfigError, match="depends on the parties' model") as refusal:
+        deployed.dim_of(JobSettings(rounds=1), 0)
+    assert "add --dim" in refusal.value.fix
+    assert deployed.dim_of(JobSettings(rounds=1), 512) == 512

@@ -12,8 +12,9 @@ from secfpp.bench.closed_form import Sizes, bytes_of_sums
 from secfpp.bench.commands import app
 from secfpp.bench.links import Network
 from secfpp.bench.planted import Planting, party_names, plant
-from secfpp.bench.round import check_all_finished, most_clusters
+from secfpp.bench.round import check_all_finished
 from secfpp.bench.turns import Spent, Turn
+from secfpp.bench.work import most_clusters
 from secfpp.errors import RoundFailed
 from secfpp.transport.profiles import Profile
 
@@ -37,9 +38,13 @@ def told():
     return json.loads(done.stdout)["data"]
 
 
+def by_processes(told):
+    return [row for row in told["results"] if row["engine"] == "processes"]
+
+
 def test_both_modes_are_measured_with_every_promised_field_and_are_exact(told):
-    assert [row["mode"] for row in told["results"]] == ["secure", "plain_fedavg"]
-    for row in told["results"]:
+    assert [row["mode"] for row in by_processes(told)] == ["secure", "plain_fedavg"]
+    for row in by_processes(told):
         assert row.keys() >= PROMISED
         assert row["exact"] is True
         assert len(row["seconds_all"]) == 1
@@ -50,7 +55,7 @@ def test_both_modes_are_measured_with_every_promised_field_and_are_exact(told):
             assert min(phase.values()) >= 0
         total = sum(sum(phase.values()) for phase in row["phases"].values())
         assert total == pytest.approx(row["seconds_median"])
-    secure, plain = told["results"]
+    secure, plain = by_processes(told)
     assert secure["flights"] == 5 + 2 * secure["batches"]
     assert plain["flights"] == 2
     assert list(secure["phases"]) == ["share", "check", "cluster", "sum"]
@@ -58,8 +63,39 @@ def test_both_modes_are_measured_with_every_promised_field_and_are_exact(told):
     assert ratio["bytes_total"] == secure["bytes_total"] / plain["bytes_total"]
 
 
+def test_the_clock_runs_the_same_round_beside_and_finds_the_same_bytes(told):
+    secure, plain = by_processes(told)
+    modes = [row for row in told["results"] if row["engine"] == "clock"]
+    for clock, real in zip(modes, (secure, plain), strict=True):
+        assert clock["mode"] == real["mode"]
+        assert clock["exact"] is True
+        assert clock["flights"] == real["flights"]
+        assert clock["bytes_payload"] == pytest.approx(real["bytes_payload"], rel=0.02)
+    (ratio,) = told["ratios"]
+    over = modes[0]["seconds_median"] / secure["seconds_median"]
+    assert ratio["seconds_of_clock_to_measured"] == over
+    assert told["charges"]["message"] > 0
+
+
+def test_beyond_the_processes_there_is_the_clock_alone():
+    """Its growth with n is the closed form's: a party's bytes follow n/K and the masks."""
+    arguments = ["round", "--parties", "4,40", "--dim", "512", "--net", "lan", "--repeats", "1"]
+    more = ["--processes", "4", "--colluders", "1", "--clusters", "1", "--format", "json"]
+    done = CliRunner().invoke(app, [*arguments, *more])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)["data"]
+    assert [(row["parties"], row["engine"]) for row in told["results"]] == [
+        *[(4, "processes")] * 2,
+        *[(4, "clock")] * 2,
+        *[(40, "clock")] * 2,
+    ]
+    assert [row["exact"] for row in told["results"]] == [True] * 6
+    last = told["ratios"][-1]
+    assert (last["engine"], last["seconds_of_clock_to_measured"]) == ("clock", None)
+
+
 def test_payload_is_the_closed_form_and_a_little_framing(told):
-    for row in told["results"]:
+    for row in by_processes(told):
         assert row["bytes_formula"] <= row["bytes_payload"] <= 1.05 * row["bytes_formula"] + 2000
 
 
@@ -69,7 +105,7 @@ def test_what_the_relays_passed_on_is_the_payload_and_the_overhead_of_tls(told):
     A mark is set when the operator hears of a round, so that what had left just before may be
     missing.
     """
-    for row in told["results"]:
+    for row in by_processes(told):
         wire = {(one["party"], one["peer"]): one["sent"] for one in row["bytes_wire_by"]}
         payload = dict.fromkeys(wire, 0)
         for one in row["bytes_by"]:

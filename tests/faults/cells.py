@@ -47,7 +47,7 @@ PARTY_PHASES = {
 """The events of a party that say that it has come to a phase."""
 
 COORDINATOR_PHASES = {
-    "before the first round": "accepted",
+    "before the first round": "parameters",  # All have accepted.
     "gathering": "gathering",
     "settling": "settling",
     "asking": "asking",
@@ -80,8 +80,15 @@ class Cell:
 
     @property
     def place(self) -> int:
-        """The round that those events bear: 0 before the first."""
-        return 0 if self.phase in ("waiting", "before the first round") else self.number
+        """The round that those events bear: 0 before the first is thought of."""
+        if self.phase == "before the first round":
+            return 1
+        return 0 if self.phase == "waiting" else self.number
+
+    @property
+    def begun(self) -> bool:
+        """Whether a round has been opened when the victim is hit."""
+        return self.phase not in ("waiting", "before the first round")
 
     def __str__(self) -> str:
         spared = "" if self.colluders == 1 else f", T = {self.colluders}"

@@ -44,8 +44,9 @@ class Outcome:
     """How a cell ended.
 
     `verdict` is completed, resumed or failed, `code` and `words` what the operator was told of a
-    failure, `seconds` the time from the fault until all have ended who can, `stood` the phase in
-    which each victim stood by its own events, `exits` the exit codes of who has ended by itself.
+    failure, `struck` the Unix time of the fault, `seconds` the time from it until all have ended
+    who can, `stood` the phase in which each victim stood by its own events, `exits` the exit codes
+    of who has ended by itself.
     """
 
     cell: Cell
@@ -53,6 +54,7 @@ class Outcome:
     verdict: str = ""
     code: str = ""
     words: str = ""
+    struck: float = 0.0
     seconds: float = 0.0
     stood: dict[str, str] = field(default_factory=dict)
     exits: dict[str, int | None] = field(default_factory=dict)
@@ -79,8 +81,20 @@ class Outcome:
         """What a process has written down."""
         return read_events(self.federation.home / name / self.run)
 
+    @property
+    def resumed_after(self) -> float | None:
+        """Seconds from the fault until all who were started again are in an attempt again."""
+        if self.verdict != "resumed":
+            return None
+        back = [
+            next(e.time for e in self.events(name) if e.event == "phase" and e.time > self.struck)
+            for name in victims_of(self.cell)
+        ]
+        return max(back) - self.struck
+
     def row(self) -> dict[str, object]:
         """The cell's line in the table."""
+        back = self.resumed_after
         return {
             "phase": self.cell.phase,
             "victim": self.cell.victim.value,
@@ -90,6 +104,7 @@ class Outcome:
             "code": self.code,
             "words": self.words,
             "seconds": round(self.seconds, 1),
+            "resumed_after": None if back is None else round(back, 1),
             "stood": ", ".join(sorted(set(self.stood.values()))),
         }
 
@@ -106,7 +121,7 @@ def drill(cell: Cell, home: Path) -> Outcome:
             until(federation.all_listen, "all daemons listen")
             ending = pool.submit(asyncio.run, conducted(federation, job_of(cell), cell.kind))
             _bring_to_phase(outcome, victims)
-            began = time.monotonic()
+            began, outcome.struck = time.monotonic(), time.time()
             hit(cell.kind, federation, victims)
             _judge(outcome, ending, longest(cell, waits))
             _await_exits(outcome, longest(cell, waits))
@@ -132,13 +147,14 @@ async def conducted(federation: Drilled, job: JobSettings, kind: Kind) -> None:
     client = OperatorClient(
         Identity.load(federation.operator_tls), federation.operator_address, COORDINATOR
     )
-    operator = Operator(client, patience=START_SECONDS)
+    again = kind is Kind.RESTART
+    operator = Operator(client, patience=START_SECONDS if again else WAITS.connect_wait)
     try:
         run = await operator.submit(job)
         try:
             await _follow(operator, run)
         except PeersMissing:
-            if kind is not Kind.RESTART:
+            if not again:
                 raise
             await operator.status()  # Waits until the coordinator is there again.
             await _follow(operator, run)

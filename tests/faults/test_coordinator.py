@@ -51,7 +51,7 @@ def test_without_its_coordinator_everybody_ends_in_time_and_says_why(drilled, ce
         assert last_words(outcome, name)["reason"] == silence
     assert set(outcome.exits.values()) == {1}, outcome.exits
     check_rounds(outcome)
-    check_last_good_prompts(outcome, rounds=0 if cell.place == 0 else 1)
+    check_last_good_prompts(outcome, rounds=1 if cell.begun else 0)
 
 
 @pytest.mark.parametrize("cell", cells(PAUSED, plain=[PAUSED[4]]))

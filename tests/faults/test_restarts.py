@@ -53,5 +53,5 @@ def test_a_coordinator_that_starts_again_goes_on_where_it_was(drilled, cell):
     keys = [(entry["round"], entry["attempt"]) for entry in entries]
     assert len(set(keys)) == len(keys)
     assert all(set(entry["dealers"]) == set(DOMAINS) for entry in outcome.ledger["rounds"])
-    if cell.place:
+    if cell.begun:
         assert "resumed" in {event.event for event in outcome.events()}

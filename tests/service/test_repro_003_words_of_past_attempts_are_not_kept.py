@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secfpp.party import desk as desk_module
+from secfpp.party import early
 from secfpp.protocol.messages import Echo, EchoStage
 from secfpp.protocol.params import AttemptKey
 
@@ -15,7 +15,7 @@ def echo(key: AttemptKey, batch: int) -> Echo:
 
 def test_late_words_of_past_attempts_leave_room_for_early_ones(tmp_path, monkeypatch):
     """Each round leaves some echoes behind that nobody waited for; a run has many rounds."""
-    monkeypatch.setattr(desk_module, "MOST_EARLY", 8)
+    monkeypatch.setattr(early, "MOST_EARLY", 8)
     session, _ = session_in(tmp_path)
     desk = session._desk
     desk.memory.latest = AttemptKey("run", 1, 1)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from secfpp.party.early import EarlyWords
 from secfpp.protocol.circumstances import Circumstances, Release
 from secfpp.protocol.dealing import Vectors
 from secfpp.protocol.disclosure import Policy
@@ -63,7 +64,7 @@ class PartySeat:
         self._rounds = rounds
         self._train = train
         self._restarts = 0
-        self._early: dict[AttemptKey, list[tuple[str, RoundMessage]]] = {}
+        self._early = EarlyWords()
 
     def receive(self, sender: str, message: object) -> Outbox:
         """One item of the inbox, as `PartySession.deliver`, `conduct` and `_handle` take it."""
@@ -106,7 +107,7 @@ class PartySeat:
     def crash(self) -> None:
         """Everything is forgotten but what is kept."""
         self._note_violations()
-        self.up, self.machine, self._early = False, None, {}
+        self.up, self.machine, self._early = False, None, EarlyWords()
 
     def restart(self) -> Outbox:
         """Come back, and say that what was under way is lost."""
@@ -139,7 +140,7 @@ class PartySeat:
         circumstances = Circumstances(policy, NamedSigner(self.name), os.urandom, released)
         machine = self.machine = PartyRound(self.name, circumstances)
         outbox = machine.handle(COORDINATOR, Open(params))
-        for sender, message in self._early.pop(key, []):
+        for sender, message in self._early.take(key):
             outbox += machine.handle(sender, message)
         if isinstance(machine.state, Preparing):
             self.kept.colluders = params.colluders
@@ -176,4 +177,4 @@ class PartySeat:
     def _keep_early(self, sender: str, message: RoundMessage) -> None:
         later = self.kept.latest is None or message.key > self.kept.latest
         if later and not isinstance(message, Open):
-            self._early.setdefault(message.key, []).append((sender, message))
+            self._early.keep(sender, message)

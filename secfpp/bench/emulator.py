@@ -1,4 +1,4 @@
-"""`secfpp bench network`: whether the slow network is as slow as it says.
+"""`secfpp bench shaper`: whether the slow network is as slow as it says.
 
 Each profile stands before an echo on loopback, in this process: round trips of one byte, and the
 seconds that many bytes take one way once the connection is warm.

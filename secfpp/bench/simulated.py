@@ -1,0 +1,181 @@
+"""The rounds of `secfpp bench round` on the clock of `bench.clock`, beyond what processes reach.
+
+What a daemon spends beside its machine is fitted to one measured round of real daemons, and the
+clock is then held against all others.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from secfpp.bench.clock import FRAMING_BYTES, Charges, ClockedRound, Processors
+from secfpp.bench.in_memory import NamedSigner, equals_plain
+from secfpp.bench.links import Network
+from secfpp.bench.planted import Planting, party_names, planted
+from secfpp.bench.turns import Measured, Row
+from secfpp.bench.work import RoundBench, bytes_of_round
+from secfpp.cluster.methods import ClusteringMethod
+from secfpp.cluster.queries import Assignment
+from secfpp.demo.launcher import COORDINATOR
+from secfpp.pki.certificates import make_authority, new_key, sign_message, signature_holds
+from secfpp.protocol.circumstances import Circumstances
+from secfpp.protocol.coordinator import CoordinatorRound
+from secfpp.protocol.coordinator_states import Closed
+from secfpp.protocol.disclosure import Policy
+from secfpp.protocol.params import AttemptKey, QueryKind
+from secfpp.protocol.party import PartyRound
+from secfpp.settings.rounds import round_params
+
+SECONDS_A_BYTE = 1e-9
+"""CPU of gRPC, TLS and copying at one end: a megabyte takes both ends about 2 ms."""
+
+WARM_ROUND = 2
+
+
+def clocked(
+    bench: RoundBench, network: Network, charges: Charges, cores: int | None
+) -> ClockedRound:
+    """Run a warm round: every party stands in its planted cluster, and its vector is fresh.
+
+    `cores` are shared by all participants; None gives each one of its own.
+    """
+    names = party_names(bench.parties)
+    key = AttemptKey("bench", WARM_ROUND, 1)
+    params = round_params(bench.job, key, COORDINATOR, names, bench.dim)
+    quantiser = params.prompt_sharing.quantiser
+    vectors = planted(bench.parties, Planting(bench.dim, 1, bench.clusters, bench.seed))
+    policy = Policy(
+        COORDINATOR, query_kinds=frozenset(QueryKind), maximum_queries=params.query_budget
+    )
+    signers = {name: NamedSigner(name) for name in (COORDINATOR, *names)}
+    one = ClockedRound(
+        CoordinatorRound(
+            params,
+            ClusteringMethod(bench.job.clustering.method).clusterer,
+            Assignment({name: place % bench.clusters for place, name in enumerate(names)}),
+            signers[COORDINATOR],
+            os.urandom,
+            None,
+        ),
+        {
+            name: PartyRound(name, Circumstances(policy, signers[name], os.urandom))
+            for name in names
+        },
+        signers,
+        {name: (quantiser.levels(own[0])[0],) for name, own in zip(names, vectors, strict=True)},
+        network,
+        charges,
+        Processors(cores),
+    )
+    one.run()
+    return one
+
+
+def fitted(bench: RoundBench, network: Network, measured: Measured) -> Charges:
+    """Charges with which the clock's CPU seconds are those of the measured rounds."""
+    sign, verify = _signature_seconds()
+    charges = Charges(0.0, SECONDS_A_BYTE, sign, verify)
+    clocked(bench, network, charges, None)  # Caches are warm in a daemon's second round.
+    one = clocked(bench, network, charges, None)
+    ends = 2 * one.messages
+    spent = statistics.median(turn.cpu_seconds for turn in measured.turns)
+    message = max(spent - one.processors.spent, 0.0) / ends
+    return replace(charges, message=message, relay=measured.relay_seconds / one.messages)
+
+
+def clocked_rows(
+    bench: RoundBench, network: Network, charges: Charges, cores: int | None
+) -> tuple[Row, Row]:
+    """A result for the secure round and one for plain averaging, like those of real daemons.
+
+    There are no bytes by peer, of which n² would come; instead what each party moves.
+    """
+    one = clocked(bench, network, charges, cores)
+    machine, closed = one.coordinator, one.coordinator.result
+    assert isinstance(closed, Closed)  # noqa: S101 (all parties finished)
+    params, distances = machine.params, closed.disclosed.distances
+    places = [{params.places[name] for name in cluster} for cluster in closed.disclosed.means]
+    batches = 1 + max((line.batch for line in distances), default=-1)
+    levels = {name: vectors[0] for name, vectors in one.vectors.items()}
+    clusterer = ClusteringMethod(bench.job.clustering.method).clusterer
+    sizes = bench.sizes(params.prompt_code.chunks, len(distances))
+    moved = [one.sent[name] + one.received[name] for name in params.roster]
+    secure: Row = {
+        **bench.settings,
+        **_place(network, "secure"),
+        "flights": one.flights,
+        "batches": batches,
+        "chunks": params.prompt_code.chunks,
+        "seconds_median": one.seconds,
+        "cpu_seconds": one.processors.spent,
+        "bytes_total": sum(one.sent.values()),
+        "bytes_payload": one.payload,
+        "bytes_formula": bytes_of_round(sizes, places, batches, params.key.round),
+        "bytes_a_party": {"median": statistics.median(moved), "most": max(moved)},
+        "exact": equals_plain(machine, one.parties.values(), levels, clusterer),
+    }
+    return secure, _plain_row(bench, network, charges, cores)
+
+
+def _plain_row(bench: RoundBench, network: Network, charges: Charges, cores: int | None) -> Row:
+    """Plain averaging on the same clock: vectors up at once, the mean down to each in turn."""
+    processors, size = Processors(cores), 4 * bench.dim
+    end = charges.message + size * charges.byte
+    names = party_names(bench.parties)
+
+    def over(one: str, other: str, at: float) -> float:
+        profile = network.between(one, other)
+        if charges.relay and network.shaped:
+            at = processors.work("the relays", at, charges.relay)
+        rate = profile.bytes_per_second
+        return at + profile.latency + ((size + FRAMING_BYTES) / rate if rate else 0.0)
+
+    written = [(processors.work(name, 0.0, end), name) for name in names]
+    arrived = sorted(over(name, COORDINATOR, at) for at, name in written)
+    last = max(processors.work(COORDINATOR, at, end) for at in arrived)
+    ended = []
+    for name in names:
+        last = processors.work(COORDINATOR, last, end)
+        ended.append(processors.work(name, over(COORDINATOR, name, last), end))
+    total = 2 * bench.parties * (size + FRAMING_BYTES)
+    return {
+        **bench.settings,
+        **_place(network, "plain_fedavg"),
+        "flights": 2,
+        "batches": 0,
+        "chunks": None,
+        "seconds_median": max(ended),
+        "cpu_seconds": processors.spent,
+        "bytes_total": total,
+        "bytes_payload": 2 * bench.parties * size,
+        "bytes_formula": 2 * bench.parties * size,
+        "bytes_a_party": {"median": total / bench.parties, "most": total / bench.parties},
+        "exact": True,
+    }
+
+
+def _place(network: Network, mode: str) -> Row:
+    return {"net": network.name, "mode": mode, "engine": "clock"}
+
+
+def _signature_seconds() -> tuple[float, float]:
+    """CPU seconds of one signature and of one check, with a key like that of a certificate."""
+    key = new_key()
+    authority = make_authority(key, "bench")
+    text = bytes(200)
+    signature = sign_message(key, text)
+    return (
+        _cpu_seconds(lambda: sign_message(key, text)),
+        _cpu_seconds(lambda: signature_holds(authority, text, signature)),
+    )
+
+
+def _cpu_seconds(call: Callable[[], object], repeats: int = 300) -> float:
+    begun = time.thread_time()
+    for _ in range(repeats):
+        call()
+    return (time.thread_time() - begun) / repeats

@@ -1,0 +1,19 @@
+"""prices.toml as a model: what a byte and a second cost a participant."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from secfpp.settings.loading import Section
+
+
+class Prices(Section):
+    """prices.toml; 0 for what costs nothing."""
+
+    currency: str = Field("USD", description="only printed")
+    dated: str = Field(description="(required) the day the prices are of, only printed")
+    sent_per_gb: float = Field(ge=0, description="(required) 10^9 bytes that leave")
+    received_per_gb: float = Field(0.0, ge=0, description="10^9 bytes that come in")
+    cpu_core_hour: float = Field(ge=0, description="(required) one core for an hour")
+    gpu_hour: float = Field(ge=0, description="(required) one GPU for an hour")
+    free_peers: tuple[str, ...] = Field((), description="peers to and from whom bytes are free")

@@ -1,0 +1,133 @@
+"""How fast the links of a deployed federation are: each participant measures its way to others.
+
+A connection of its own to each peer, so that nothing else is on it: the seconds until mutual TLS
+stands, round trips of an empty call, and a call of a megabyte. What is measured moves no secret.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from secfpp.errors import PeersMissing, PolicyRefusal, SecFPPError
+from secfpp.pki.names import Role
+from secfpp.pki.store import Identity
+from secfpp.transport.diagnosis import diagnose
+from secfpp.transport.grpc_tls import Admit, Context, Service, as_is, client_channel, let_in
+from secfpp.transport.grpcio import grpc
+
+PROBING: Final = "secfpp.wire.v1.Probing"
+PROBE_BYTES: Final = 2**20
+TRIPS: Final = 10
+PATIENCE: Final = 20.0
+"""Seconds that one connection or one call may take: a megabyte at half a megabit a second."""
+
+Asked = Callable[[str, Mapping[str, str], bool], Awaitable[Sequence["LinkSpeed"]]]
+"""Who asks; the addresses of all participants; whether to measure the way to each, or only to let
+them in when they do."""
+
+
+@dataclass(frozen=True)
+class LinkSpeed:
+    """The way to one `peer`: milliseconds until TLS stands and of a round trip, 10^6 bits a second.
+
+    With `trouble` there are no figures, but words for why.
+    """
+
+    peer: str
+    handshake_ms: float = 0.0
+    rtt_ms: float = 0.0
+    mbit: float = 0.0
+    trouble: str = ""
+
+
+def probing_service(admit: Admit, asked: Asked | None = None) -> Service:
+    """The service behind which a participant is measured, and asked to measure if it can be."""
+
+    async def on_probe(_: bytes, context: Context) -> bytes:
+        await let_in(context, admit)
+        return b""
+
+    handlers = {"Probe": grpc.unary_unary_rpc_method_handler(on_probe)}
+    if asked is not None:
+        handlers["Measure"] = grpc.unary_unary_rpc_method_handler(_measuring(admit, asked))
+    return grpc.method_handlers_generic_handler(PROBING, handlers)
+
+
+def _measuring(admit: Admit, asked: Asked) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    async def on_measure(request: bytes, context: Context) -> bytes:
+        name, role, _ = await let_in(context, admit)
+        if role is not Role.COORDINATOR:
+            refusal = f"{name} is a {role.value}; the coordinator only asks for measurements"
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, refusal)
+        try:
+            told = json.loads(request)
+            speeds = await asked(name, told["participants"], told["measure"])
+        except PolicyRefusal as refused:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refused))
+        except (ValueError, KeyError, TypeError):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not understood")
+        return json.dumps([asdict(speed) for speed in speeds]).encode()
+
+    return on_measure
+
+
+async def measure_links(
+    identity: Identity, participants: Mapping[str, str]
+) -> tuple[LinkSpeed, ...]:
+    """The ways from `identity` to all others of `participants` (addresses by name), in turn."""
+    others = {name: address for name, address in participants.items() if name != identity.name}
+    return tuple([await _measured(identity, name, address) for name, address in others.items()])
+
+
+async def have_measured(
+    identity: Identity, name: str, participants: Mapping[str, str], *, measure: bool
+) -> tuple[LinkSpeed, ...]:
+    """Ask the party `name` for its ways to all others, or only to let them in.
+
+    PeersMissing or PolicyRefusal where it gives no answer.
+    """
+    address = participants[name]
+    request = json.dumps({"participants": dict(participants), "measure": measure}).encode()
+    patience = PATIENCE * (len(participants) if measure else 1)
+    async with client_channel(identity, address, name) as channel:
+        ask = channel.unary_unary(f"/{PROBING}/Measure", as_is, as_is)
+        try:
+            answer = await ask(request, timeout=patience)
+        except grpc.aio.AioRpcError as error:
+            raise await _failure(identity, name, address, error) from None
+    return tuple(LinkSpeed(**fields) for fields in json.loads(answer))
+
+
+async def _measured(identity: Identity, name: str, address: str) -> LinkSpeed:
+    """One way; its trouble in words where there is none."""
+    async with client_channel(identity, address, name) as channel:
+        probe = channel.unary_unary(f"/{PROBING}/Probe", as_is, as_is)
+
+        async def seconds(size: int) -> float:
+            start = time.monotonic()
+            await probe(bytes(size), timeout=PATIENCE, wait_for_ready=True)
+            return time.monotonic() - start
+
+        try:
+            first = await seconds(0)
+            trip = statistics.median([await seconds(0) for _ in range(TRIPS)])
+            # Twice: the first of a fresh connection also waits for TCP to find its pace.
+            moved = min([await seconds(PROBE_BYTES) for _ in range(2)])
+        except grpc.aio.AioRpcError as error:
+            return LinkSpeed(name, trouble=str(await _failure(identity, name, address, error)))
+    mbit = 8e-6 * PROBE_BYTES / max(moved - trip, 1e-6)
+    return LinkSpeed(name, 1e3 * max(first - trip, 0.0), 1e3 * trip, mbit)
+
+
+async def _failure(
+    identity: Identity, name: str, address: str, error: grpc.aio.AioRpcError
+) -> SecFPPError:
+    if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+        return PolicyRefusal("measuring", f"{name} says: {error.details()}")
+    cause = await diagnose(identity, address, name)
+    return PeersMissing(f"{name} at {address} did not answer: {cause}", fix=f"start {name}")

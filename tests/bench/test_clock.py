@@ -1,0 +1,66 @@
+"""The clock of `bench.clock` keeps the time that latency, rates, cores and charges ask for."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from secfpp.bench.clock import Charges, Processors
+from secfpp.bench.links import Network
+from secfpp.bench.simulated import clocked, clocked_rows
+from secfpp.bench.work import RoundBench
+from secfpp.transport.profiles import Profile
+
+BENCH = RoundBench(parties=6, dim=1024, colluders=1, clusters=2, repeats=1)
+FREE = Charges(0.0, 0.0, 0.0, 0.0)
+COMPUTING = 0.5  # Seconds that the machines themselves may take at most, on a busy machine.
+
+
+def network(**profile: float) -> Network:
+    return Network("made up", lambda _, __: Profile(**profile))
+
+
+def test_a_round_takes_its_flights_times_the_latency_and_is_exact():
+    secure, plain = clocked_rows(BENCH, network(rtt_ms=20_000), FREE, None)
+    assert secure["exact"] is True
+    assert secure["flights"] == 5 + 2 * secure["batches"]
+    assert 0 <= secure["seconds_median"] - 10 * secure["flights"] < COMPUTING
+    assert plain["seconds_median"] == pytest.approx(2 * 10)
+
+
+def test_a_slow_link_adds_the_bytes_on_the_critical_path():
+    mbit = 0.01
+    one = clocked(BENCH, network(mbit=mbit), FREE, None)
+    rate = 1e6 * mbit / 8
+    most = sum(one.sent.values()) / rate
+    share = 8 * math.ceil(BENCH.dim / one.coordinator.params.prompt_code.chunks)
+    assert share / rate < one.seconds < most
+
+
+def test_what_goes_over_the_wire_is_the_closed_form_and_little_more():
+    secure, _ = clocked_rows(RoundBench(parties=10, repeats=1), network(), FREE, None)
+    assert 1.0 <= secure["bytes_payload"] / secure["bytes_formula"] <= 1.1
+    assert secure["bytes_total"] > secure["bytes_payload"]
+
+
+def test_charges_are_paid_for_each_message_at_both_ends_and_for_each_relay():
+    free = clocked(BENCH, network(), FREE, None)
+    charged = clocked(BENCH, network(), Charges(1.0, 0.0, 0.0, 0.0, relay=0.5), None)
+    paid = charged.processors.spent - free.processors.spent
+    assert paid == pytest.approx(charged.messages * (2 * 1.0 + 0.5), abs=COMPUTING)
+
+
+def test_two_cores_work_for_two_at_a_time_and_nobody_does_two_things_at_once():
+    shared = Processors(2)
+    assert [shared.work(name, 0.0, 1.0) for name in "abc"] == [1.0, 1.0, 2.0]
+    own = Processors(None)
+    assert [own.work(name, 0.0, 1.0) for name in "aba"] == [1.0, 1.0, 2.0]
+    assert own.work("b", 5.0, 1.0) == 6.0
+    assert (shared.spent, own.spent) == (3.0, 4.0)
+
+
+def test_more_cores_never_make_a_round_longer_than_one_core():
+    charges = Charges(1.0, 0.0, 0.0, 0.0)
+    one, two, own = (clocked(BENCH, network(), charges, cores).seconds for cores in (1, 2, None))
+    assert own < two < one
