@@ -22,9 +22,10 @@ from secfpp.transport.grpcio import grpc
 
 PROBING: Final = "secfpp.wire.v1.Probing"
 PROBE_BYTES: Final = 2**20
-TRIPS: Final = 10
+TRIPS: Final = 6
+CONNECT_SECONDS: Final = 5.0
 PATIENCE: Final = 20.0
-"""Seconds that one connection or one call may take: a megabyte at half a megabit a second."""
+"""Seconds that one call may take: a megabyte at half a megabit a second."""
 
 Asked = Callable[[str, Mapping[str, str], bool], Awaitable[Sequence["LinkSpeed"]]]
 """Who asks; the addresses of all participants; whether to measure the way to each, or only to let
@@ -93,11 +94,11 @@ async def have_measured(
     """
     address = participants[name]
     request = json.dumps({"participants": dict(participants), "measure": measure}).encode()
-    patience = PATIENCE * (len(participants) if measure else 1)
+    patience = PATIENCE * len(participants) if measure else CONNECT_SECONDS
     async with client_channel(identity, address, name) as channel:
         ask = channel.unary_unary(f"/{PROBING}/Measure", as_is, as_is)
         try:
-            answer = await ask(request, timeout=patience)
+            answer = await ask(request, timeout=patience, wait_for_ready=not measure)
         except grpc.aio.AioRpcError as error:
             raise await _failure(identity, name, address, error) from None
     return tuple(LinkSpeed(**fields) for fields in json.loads(answer))
@@ -108,13 +109,13 @@ async def _measured(identity: Identity, name: str, address: str) -> LinkSpeed:
     async with client_channel(identity, address, name) as channel:
         probe = channel.unary_unary(f"/{PROBING}/Probe", as_is, as_is)
 
-        async def seconds(size: int) -> float:
+        async def seconds(size: int, patience: float = PATIENCE) -> float:
             start = time.monotonic()
-            await probe(bytes(size), timeout=PATIENCE, wait_for_ready=True)
+            await probe(bytes(size), timeout=patience, wait_for_ready=True)
             return time.monotonic() - start
 
         try:
-            first = await seconds(0)
+            first = await seconds(0, CONNECT_SECONDS)
             trip = statistics.median([await seconds(0) for _ in range(TRIPS)])
             # Twice: the first of a fresh connection also waits for TCP to find its pace.
             moved = min([await seconds(PROBE_BYTES) for _ in range(2)])

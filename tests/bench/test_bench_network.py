@@ -52,6 +52,9 @@ async def measured_there(home):
         where = ["--address", federation.operator_address, "--job", str(job), "--run"]
         try:
             await asyncio.to_thread(federation.start)
+            async with asyncio.timeout(60):
+                while not all('"listening"' in federation.log_of(n).read_text() for n in everyone):
+                    await asyncio.sleep(0.1)
             done = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, *where])
         finally:
             await asyncio.to_thread(federation.stop)
