@@ -167,7 +167,7 @@ DEVICE = """\
 
 @app.command()
 def compose(
-    parties: Annotated[int, typer.Option(help="8, 12 or 16: four for each domain.")] = 8,
+    parties: Annotated[int, typer.Option(help="8 to 40; fours make equal domains.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Of the data's split and of training.")] = 0,
     gpu: Annotated[bool, typer.Option("--gpu", help="Reserve the GPUs for the parties.")] = False,

@@ -1,7 +1,7 @@
 """Who takes part in the demo: which party holds which data, and the job they run.
 
-8 parties are 2 domains of 4, 12 are 3 of 4; parties of one domain hold different photographs. The
-job names no number of clusters.
+There are two to four domains, as many as have four parties each: 8 parties are 2 domains of 4, 12 are
+3 of 4. Parties of one domain hold different photographs. The job names no number of clusters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from secfpp.errors import ConfigError
 from secfpp.journal.files import private_directory
 from secfpp.settings.files import JobSettings, TrainingJob
 
-PARTIES_A_DOMAIN = 4
+FEWEST_A_DOMAIN, FEWEST, MOST = 4, 8, 40
+"""Parties: in each domain, and in all; beyond, the photographs are too few to be divided."""
+
 DOMAINS = {
     2: ("photograph", "pencil"),
     3: ("pencil", "cartoon", "night"),
@@ -42,13 +44,13 @@ class Scenario:
 
 
 def scenario(training: Training, *, parties: int, rounds: int, seed: int, home: Path) -> Scenario:
-    """The demo for so many parties, a multiple of 4 from 8 to 16; ConfigError otherwise."""
-    count = parties // PARTIES_A_DOMAIN
-    if parties % PARTIES_A_DOMAIN or count not in DOMAINS:
+    """The demo for 8 to 40 parties; ConfigError otherwise."""
+    if not FEWEST <= parties <= MOST:
         raise ConfigError(
-            f"the demo has 4 parties in each of 2 to 4 domains, not {parties} parties in all",
+            f"the demo has data for {FEWEST} to {MOST} parties, not for {parties}",
             fix="use --parties 8, 12 or 16",
         )
+    count = min(max(DOMAINS), parties // FEWEST_A_DOMAIN)
     names = tuple(f"party-{index + 1}" for index in range(parties))
     domains = {name: DOMAINS[count][index % count] for index, name in enumerate(names)}
     parts = {name: index // count for index, name in enumerate(names)}
@@ -67,7 +69,7 @@ def scenario(training: Training, *, parties: int, rounds: int, seed: int, home: 
             "data": {
                 "kind": "embedded",
                 "domain": domains[name],
-                "part": [parts[name], PARTIES_A_DOMAIN],
+                "part": [parts[name], -(-parties // count)],
                 "seed": seed,
             },
         }
