@@ -6,7 +6,6 @@ Everything goes the way it goes by hand: keys by the steps of `secfpp pki`, conf
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import socket
@@ -200,22 +199,32 @@ class Federation:
         Path(self._config(name)).write_text("\n".join(lines), "utf-8")
 
 
-def free_ports(names: Sequence[str]) -> dict[str, int]:
-    """A free loopback port for each name: all are held open until all are chosen.
+_RESERVED: list[socket.socket] = []
+"""Bound, not listening, for as long as this process lives; see `free_ports`."""
 
-    They lie below those that systems give to outgoing connections, one of which could otherwise
-    take a port before its daemon does.
+
+def free_ports(names: Sequence[str]) -> dict[str, int]:
+    """A loopback port for each name that no other caller is given while this process lives.
+
+    A socket that is bound and does not listen keeps it: whoever asks without SO_REUSEADDR is
+    refused, and a daemon, which asks with it, is let in. The ports lie below those that systems
+    give to outgoing connections, one of which could otherwise take a port before its daemon does.
     """
-    held: dict[str, socket.socket] = {}
-    for name in names:
-        while name not in held:
-            port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT)
-            with contextlib.suppress(OSError):
-                held[name] = socket.create_server(("127.0.0.1", port))
-    ports = {name: one.getsockname()[1] for name, one in held.items()}
-    for one in held.values():
-        one.close()
-    return ports
+    return {name: _reserved() for name in names}
+
+
+def _reserved() -> int:
+    while True:
+        one = socket.socket()
+        port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            one.close()
+            continue
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _RESERVED.append(one)
+        return port
 
 
 def _literal(value: object) -> str:

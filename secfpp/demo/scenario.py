@@ -1,7 +1,7 @@
 """Who takes part in the demo: which party holds which data, and the job they run.
 
-There are two to four domains, as many as have four parties each: 8 parties are 2 domains of 4, 12 are
-3 of 4. Parties of one domain hold different photographs. The job names no number of clusters.
+There are two to four domains, as many as have four parties each: 8 parties are 2 domains of 4, 12
+are 3 of 4. Parties of one domain hold different photographs. The job names no number of clusters.
 """
 
 from __future__ import annotations
