@@ -15,7 +15,6 @@ from secfpp.bench.distances import DistancesBench, Work
 from secfpp.bench.distances import measure as measure_distances
 from secfpp.bench.emulator import measure as measure_shaper
 from secfpp.bench.round import measure as measure_rounds
-from secfpp.bench.train import TrainBench, measure
 from secfpp.bench.turns import Row
 from secfpp.bench.work import RoundBench, most_clusters
 from secfpp.cluster.methods import ClusteringMethod
@@ -49,6 +48,7 @@ def train(
     output: Output = Format.HUMAN,
 ) -> None:
     """The prefix-shared text tower beside the plain one: a step forward and backward of each."""
+    from secfpp.bench.train import TrainBench, measure  # All other commands need no torch.
 
     def run() -> Data:
         data = measure(TrainBench(model, classes, tokens, device, threads, repeats, seed))

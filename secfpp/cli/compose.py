@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from secfpp.journal.output import Data, Format, speaking
 app = typer.Typer(add_completion=False)
 
 HEAD = """\
-# Written by `secfpp compose --parties {count}`; docs/docker.md explains it.
+# Written by `secfpp compose {arguments}`; docs/docker.md explains it.
 #
 #   docker compose up --build --exit-code-from operator     one run; its outcome is the exit code
 #   docker compose up operator                              the same, heard from the operator only
@@ -112,6 +113,7 @@ PARTY = """\
     <<: *party
     environment:
       <<: *settings
+      SECFPP_COORDINATOR_ADDRESS: {coordinator}
 {settings}
     volumes:
       - {name}-keys:/pki:ro
@@ -148,6 +150,30 @@ MONITORING = """\
 
 """
 
+SLOW = """\
+  # Stands before every daemon: all that goes to one of them is as slow as {net}.
+  slow-network:
+    <<: *small
+    command:
+      - shape
+      - --profile={net}
+{links}
+    networks: [federation]
+    healthcheck: {{disable: true}}
+
+"""
+
+BENCH = """\
+  # `docker compose run --rm bench`: rounds over slow networks within one container.
+  bench:
+    <<: *small
+    profiles: [bench]
+    command: [bench, round, --parties, "4,8", --net, "none,wan", --format, json]
+    network_mode: none
+    healthcheck: {disable: true}
+
+"""
+
 TAIL = """\
 networks:
   federation: {{internal: true}}
@@ -165,45 +191,71 @@ DEVICE = """\
 """
 
 
+COORDINATOR_PORT, PARTY_PORT, RELAY_PORT = 7750, 7760, 7800
+
+
+class Net(StrEnum):
+    """How slow it is between any two daemons; none stands for as fast as it is."""
+
+    NONE = "none"
+    LAN = "lan"
+    WAN = "wan"
+    SLOW = "slow"
+
+
 @app.command()
 def compose(
     parties: Annotated[int, typer.Option(help="8 to 40; fours make equal domains.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Of the data's split and of training.")] = 0,
+    net: Annotated[Net, typer.Option(help="A slow network between all daemons.")] = Net.NONE,
     gpu: Annotated[bool, typer.Option("--gpu", help="Reserve the GPUs for the parties.")] = False,
 ) -> None:
     """Print a docker-compose.yml for the federation of `secfpp demo`, on embedded data."""
 
     def written() -> Data:
-        sys.stdout.write(compose_file(parties, rounds=rounds, seed=seed, gpu=gpu))
+        sys.stdout.write(compose_file(parties, rounds=rounds, seed=seed, net=net, gpu=gpu))
         return {}
 
     speaking(Format.HUMAN, written)
 
 
-def compose_file(parties: int, *, rounds: int = 3, seed: int = 0, gpu: bool = False) -> str:
+def compose_file(
+    parties: int, *, rounds: int = 3, seed: int = 0, net: Net = Net.NONE, gpu: bool = False
+) -> str:
     """The file as text; ConfigError for a number of parties that the demo has no data for."""
     cast = scenario(Training.CLIP, parties=parties, rounds=rounds, seed=seed, home=Path())
     names = list(cast.sections)
+    daemons = {"coordinator": f"coordinator:{COORDINATOR_PORT}"}
+    daemons |= {name: f"{name}:{PARTY_PORT}" for name in names}
+    relays = {name: RELAY_PORT + place for place, name in enumerate(daemons)}
+    reached = {name: f"slow-network:{port}" for name, port in relays.items()}
+    addresses = daemons if net is Net.NONE else reached
     head = HEAD.format(
-        count=parties,
+        arguments=f"--parties {parties}" + (f" --net {net}" if net is not Net.NONE else ""),
         device=DEVICE if gpu else "",
         names=" ".join(names),
         last=names[-1],
         needed="\n".join(f"      {name}: {{condition: service_started}}" for name in names),
         key_mounts="\n".join(f"      - {name}-keys:/federation/{name}" for name in names),
-        roster=json.dumps({name: f"{name}:7760" for name in names}),
+        roster=json.dumps({name: addresses[name] for name in names}),
         rounds=rounds,
         seed=seed,
     )
     services = "".join(
-        PARTY.format(name=name, settings="\n".join(_environment(sections)))
+        PARTY.format(
+            name=name,
+            coordinator=addresses["coordinator"],
+            settings="\n".join(_environment(sections)),
+        )
         for name, sections in cast.sections.items()
     )
+    links = [f"      - --link=0.0.0.0:{relays[name]}={daemons[name]}" for name in daemons]
+    slow = "" if net is Net.NONE else SLOW.format(net=net, links="\n".join(links))
     kept = ["authority", "coordinator-keys", "operator-keys", "reports", "prometheus", "grafana"]
     kept += [f"{name}-{what}" for name in names for what in ("keys", "state")]
     volumes = "\n".join(f"  {name}: {{}}" for name in kept)
-    return head + services + MONITORING + TAIL.format(volumes=volumes)
+    return head + services + slow + BENCH + MONITORING + TAIL.format(volumes=volumes)
 
 
 def _environment(sections: dict[str, dict[str, object]]) -> list[str]:

@@ -13,7 +13,7 @@ import typer
 from secfpp.errors import ConfigError
 from secfpp.journal.output import Data, Format, Output, say, speaking
 from secfpp.settings.loading import load
-from secfpp.settings.network import NetworkSettings
+from secfpp.settings.network import LinkSettings, NetworkSettings
 from secfpp.transport.profiles import netem, profile_named
 from secfpp.transport.shaper import Relay
 
@@ -26,22 +26,38 @@ def shape(
     device: Annotated[
         str, typer.Option("--netem", help="Slow this device down in the kernel instead (root).")
     ] = "",
-    profile: Annotated[str, typer.Option(help="With --netem: lan, wan or slow.")] = "wan",
+    profile: Annotated[str, typer.Option(help="With --netem or --link: lan, wan or slow.")] = "wan",
+    link: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LISTEN=TO", help="Relay host:port=host:port; may be repeated."),
+    ] = None,
     output: Output = Format.HUMAN,
 ) -> None:
     """Relay TCP connections as over a slow network, until the process is ended."""
 
     def run() -> Data:
-        if bool(device) == (network is not None):
-            raise ConfigError("give either a network file or --netem DEVICE")
+        if (bool(device), network is not None, bool(link)).count(True) != 1:
+            raise ConfigError("give either a network file, or --link LISTEN=TO, or --netem DEVICE")
         if network is not None:
             return asyncio.run(_relay(load(NetworkSettings, network)))
+        if link:
+            links = [_link(text, profile) for text in link]
+            return asyncio.run(_relay(NetworkSettings(links=tuple(links))))
         with netem(device, profile_named(profile)):
             say(f"everything that leaves by {device} is as slow as {profile}, until this ends")
             asyncio.run(_until_ended())
         return {"device": device, "profile": profile}
 
     speaking(output, run)
+
+
+def _link(text: str, profile: str) -> LinkSettings:
+    """One relay out of LISTEN=TO."""
+    profile_named(profile)  # Refuses one that there is not.
+    listen, found, to = text.partition("=")
+    if not found:
+        raise ConfigError(f"--link {text} is not LISTEN=TO", fix="write host:port=host:port")
+    return LinkSettings(listen=listen, to=to, profile=profile, members=None)
 
 
 async def _relay(network: NetworkSettings) -> Data:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from secfpp.cli.compose import compose_file
+from secfpp.cli.compose import Net, compose_file
 from secfpp.errors import ConfigError
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
 from secfpp.settings.loading import load
@@ -34,8 +34,25 @@ def test_gpus_are_reserved_only_on_demand():
 
 
 def test_a_number_of_parties_without_data_is_refused():
-    with pytest.raises(ConfigError, match="4 parties in each"):
-        compose_file(9)
+    with pytest.raises(ConfigError, match="data for 8 to 40 parties"):
+        compose_file(7)
+
+
+def test_over_a_slow_network_every_daemon_is_reached_through_its_relay():
+    text = compose_file(9, net=Net.WAN)
+    places = dict(re.findall(r"--link=0.0.0.0:(\d+)=(\S+)", text))
+    daemons = ["coordinator:7750", *(f"party-{number}:7760" for number in range(1, 10))]
+    assert list(places.values()) == daemons
+    (roster,) = re.findall(r"^ +(\{\"party-1\".*\})$", text, re.MULTILINE)
+    ports = {
+        name: address.removeprefix("slow-network:") for name, address in json.loads(roster).items()
+    }
+    assert {name: places[port] for name, port in ports.items()} == {
+        f"party-{number}": f"party-{number}:7760" for number in range(1, 10)
+    }
+    (coordinator,) = set(re.findall(r"COORDINATOR_ADDRESS: slow-network:(\d+)", text))
+    assert places[coordinator] == "coordinator:7750"
+    assert "slow-network" not in compose_file(9)
 
 
 def test_the_settings_in_the_images_load_with_what_the_environment_adds():

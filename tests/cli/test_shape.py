@@ -50,7 +50,9 @@ def test_a_network_without_links_and_no_network_at_all_are_refused(tmp_path):
     network.write_text("")
     for arguments, words in (
         ([str(network)], "has no [[links]]"),
-        ([], "give either a network file or --netem"),
+        ([], "give either a network file, or --link LISTEN=TO, or --netem"),
+        (["--link", "7801"], "--link 7801 is not LISTEN=TO"),
+        (["--link", "a:1=b:2", "--profile", "wlan"], "'wlan' is no network profile"),
         (["--netem", "lo", "--profile", "wlan"], "'wlan' is no network profile"),
     ):
         command = [sys.executable, "-m", "secfpp", "shape", *arguments]
