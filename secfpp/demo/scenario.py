@@ -89,5 +89,6 @@ def _planted(domains: dict[str, str], rounds: int, seed: int, home: Path) -> dic
     for name, domain in domains.items():
         noise = rng.normal(size=(rounds, VECTOR_DIM)) * 0.1
         paths[name] = directory / f"{name}.npy"
-        np.save(paths[name], (centres[domain] + noise).astype(np.float32))
+        # Within the clip, so that the plain oracle and the protocol see the same values.
+        np.save(paths[name], (centres[domain] + noise).clip(-1, 1).astype(np.float32))
     return paths

@@ -241,16 +241,54 @@ class Project:
         """The exit code of a service, once it has ended."""
         return int(self.engine.docker("wait", self.container(service)))
 
-    def collect(self, target: Path) -> dict[str, Path]:
-        """Copy every daemon's state out of its volume; returns the run directory of each."""
+    def collect(self, target: Path, run: str = "demo-*") -> dict[str, Path]:
+        """Copy every daemon's state out of its volume; returns the directory of the run of each."""
         runs = {}
         for service in ("coordinator", *self.parties):
             (target / service).mkdir(parents=True)
             self.engine.docker(
                 "cp", f"{self.container(service)}:/var/lib/secfpp/.", target / service
             )
-            (runs[service],) = (target / service).glob("demo-*")
+            (runs[service],) = (target / service).glob(run)
         return runs
+
+    def admit(self, name: str, keys: str) -> None:
+        """Start a party as a project of its own, and the coordinator with the longer roster."""
+        vectors = self.home / "vectors" / f"{self.parties[0]}.npy"
+        service = {
+            "image": "secfpp-coordinator",
+            "command": ["party", "--config", "/etc/secfpp/party.toml"],
+            "read_only": True,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges:true"],
+            "tmpfs": ["/tmp:mode=1777,size=256m"],  # noqa: S108 (in the container)
+            "environment": {"SECFPP_VECTORS__PATH": "/vectors.npy"},
+            "networks": {"theirs": {"aliases": [name]}},
+            "volumes": ["keys:/pki:ro", "state:/var/lib/secfpp", f"{vectors}:/vectors.npy:ro"],
+        }
+        external = {"external": True, "name": f"{self.name}_federation"}
+        file = {
+            "services": {name: service},
+            "networks": {"theirs": external},
+            "volumes": {"keys": {"external": True, "name": keys}, "state": {}},
+        }
+        (self.home / f"{name}.json").write_text(json.dumps(file))
+        self._alone(name, "up", "-d")
+        roster = {one: f"{one}:7760" for one in (*self.parties, name)}
+        services = json.loads(self._override.read_text())
+        services["services"]["coordinator"]["environment"]["SECFPP_PARTIES"] = json.dumps(roster)
+        self._override.write_text(json.dumps(services))
+        self.compose("up", "-d", "coordinator")
+        self._containers.pop("coordinator")
+
+    def dismiss(self, name: str) -> None:
+        """End that party's project."""
+        if (self.home / f"{name}.json").exists():
+            self._alone(name, "down", "--volumes", "--timeout", "5")
+
+    def _alone(self, name: str, *words: str) -> None:
+        place = ("-f", self.home / f"{name}.json", "-p", f"{self.name}-{name}")
+        self.engine.run("docker-compose", *place, *words)
 
     def held(self) -> list[str]:
         """What the engine holds of this project: containers, volumes and networks."""
