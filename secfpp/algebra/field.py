@@ -60,6 +60,11 @@ class FieldArray:
             raise Misuse(f"{len(data)} bytes came, {8 * count} are needed for shape {shape}")
         return cls(np.frombuffer(data, dtype="<u8").astype(np.uint64, copy=False).reshape(shape))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FieldArray) and np.array_equal(self._values, other._values)
+
+    __hash__ = None  # type: ignore[assignment]  # Equal arrays would need equal, costly hashes.
+
     @property
     def values(self) -> Residues:
         """The residues, read-only."""

@@ -16,6 +16,7 @@ from secfpp.protocol.messages import Commitment
 from secfpp.protocol.params import RoundParams
 
 SALT_BYTES = 32
+DIGEST_BYTES = 32
 
 Verify = Callable[[str, bytes, bytes], bool]
 """Whether (party, text, signature): the signature is of that party's certificate over the text."""
@@ -84,7 +85,7 @@ def is_signed(params: RoundParams, dealer: str, root: bytes, signature: bytes, t
 
 def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) -> bytes:
     dealer, recipient = about
-    digest = hashlib.sha256(b"\x00" + params.digest + salt)
+    digest = hashlib.blake2b(b"\x00" + params.digest + salt, digest_size=DIGEST_BYTES)
     digest.update(f"{len(held.shares)} {held.masks is not None} {dealer} {recipient}\n".encode())
     for vector in (*held.shares, *([] if held.masks is None else [held.masks])):
         digest.update(len(vector).to_bytes(8, "big"))
@@ -93,7 +94,7 @@ def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) 
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return hashlib.blake2b(b"\x01" + left + right, digest_size=DIGEST_BYTES).digest()
 
 
 def _tree(leaves: Sequence[bytes]) -> list[list[bytes]]:

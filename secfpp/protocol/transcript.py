@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from functools import cache
-
-from secfpp.algebra.field import FieldArray
-from secfpp.algebra.randomness import Seed
-from secfpp.cluster.queries import Query
-from secfpp.errors import Misuse, PeerViolation
+from secfpp.errors import PeerViolation
 from secfpp.protocol.messages import (
     Answers,
     Ask,
@@ -45,69 +37,21 @@ def slot(message: RoundMessage) -> Slot:
             return (type(message), message.key)
 
 
-def fingerprint(message: RoundMessage) -> bytes:
-    """SHA-256 of every field of a message: 32 bytes that tell equal from different, no more."""
-    parts: list[bytes] = []
-    _absorb(parts, message)
-    return hashlib.sha256(b"".join(parts)).digest()
-
-
 class Transcript:
-    """The fingerprints of every message received in one attempt; it keeps no content."""
+    """The first message of every sender for every slot of one attempt, with which it ends."""
 
     def __init__(self) -> None:
-        self._seen: dict[Slot, dict[str, bytes]] = {}
+        self._seen: dict[Slot, dict[str, RoundMessage]] = {}
 
     def is_new(self, sender: str, message: RoundMessage) -> bool:
         """Record a message; False for a repeat, PeerViolation for a second, different one."""
-        mark = fingerprint(message)
-        known = self._seen.setdefault(slot(message), {}).setdefault(sender, mark)
-        if known is mark:
+        said = self._seen.setdefault(slot(message), {})
+        if sender not in said:
+            said[sender] = message
             return True
-        if known == mark:
+        if said[sender] == message:
             return False
         raise PeerViolation(
             sender,
             f"sent two different messages {type(message).__name__} for one place of the attempt",
         )
-
-
-def _absorb(parts: list[bytes], value: object) -> None:
-    """Add one value, with its type and length, so that no two values run into each other."""
-    match value:
-        case None | bool() | int() | float() | str():
-            parts.append(_framed(type(value).__name__.encode(), str(value).encode()))
-        case bytes():
-            parts.append(_framed(b"B", value))
-        case tuple() if value and isinstance(value[0], Query):
-            # A batch: there may be thousands. Names hold no control characters.
-            queries = ["\x1f".join((query.subject, *query.members)) for query in value]
-            parts.append(_framed(b"Q", "\x1e".join(queries).encode()))
-        case tuple():
-            parts.append(_framed(b"T", b"%d" % len(value)))
-            for item in value:
-                _absorb(parts, item)
-        case FieldArray():
-            content = hashlib.sha256(value.buffer).digest()
-            parts.append(_framed(b"F" + repr(value.shape).encode(), content))
-        case Seed():
-            parts.append(_framed(b"S", value.reveal()))
-        case Enum():
-            parts.append(_framed(b"E", str(value.value).encode()))
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            kind, names = _outline(type(value))
-            parts.append(kind)
-            for name in names:
-                _absorb(parts, getattr(value, name))
-        case _:
-            raise Misuse(f"a message cannot hold a {type(value).__name__}")
-
-
-@cache
-def _outline(kind: type) -> tuple[bytes, tuple[str, ...]]:
-    """A dataclass by its name, framed, and the names of its fields."""
-    return _framed(b"D", kind.__name__.encode()), tuple(field.name for field in fields(kind))
-
-
-def _framed(kind: bytes, content: bytes) -> bytes:
-    return b"%d %b%d %b" % (len(kind), kind, len(content), content)

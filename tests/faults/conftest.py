@@ -43,7 +43,8 @@ def pytest_terminal_summary(terminalreporter):
         mark = "" if row["passed"] else "  NOT AS EXPECTED"
         ended = f"{row['outcome']} {row['code']}".strip()
         line = f"{row['phase']:<24}{row['victim']:<13}{row['kind']:<18}{ended:<26}"
-        back = "" if row["resumed_after"] is None else f", back after {row['resumed_after']:.1f} s"
+        after = row.get("resumed_after")
+        back = "" if after is None else f", back after {after:.1f} s"
         terminalreporter.write_line(f"{line}{row['seconds']:6.1f} s{back}{mark}")
     terminalreporter.write_line(f"{len(rows)} cells")
     path = os.environ.get("SECFPP_FAULTS_JSON")

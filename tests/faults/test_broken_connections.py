@@ -64,4 +64,5 @@ def test_a_coordinator_that_hears_nobody_ends_the_run_in_time_or_goes_on(drilled
     check_last_good_prompts(outcome, rounds=1)
     if outcome.verdict == "failed":
         assert outcome.words.startswith("round 2 failed: ")
-        assert VICTIM in outcome.words
+        named = [name for name in outcome.federation.parties if name in outcome.words]
+        assert len(named) > 1, outcome.words  # More than S, or the run would have gone on.
