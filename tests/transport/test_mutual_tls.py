@@ -312,7 +312,7 @@ async def test_operators_call_and_follow_and_parties_may_not(identities):
             yield item
 
     server = TlsServer(
-        identities["ann"], "127.0.0.1:0", name=OPERATOR, service=operator_service(call, follow)
+        identities["ann"], "127.0.0.1:0", name=OPERATOR, services=(operator_service(call, follow),)
     )
     address = f"127.0.0.1:{await server.start()}"
     client = OperatorClient(identities["boss"], address, "ann")
