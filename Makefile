@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults test-docker check clean
+.PHONY: help install demo test faults test-docker test-chart figures check clean
 
 help:
 	@echo "make demo      a whole federation on this machine, verified"
 	@echo "make test      all tests, and a few cells of the fault matrix"
 	@echo "make faults    the whole fault matrix, in 25 minutes"
 	@echo "make test-docker  a federation in containers, on a real engine"
+	@echo "make test-chart   the Helm chart, rendered and held against the schemas"
+	@echo "make figures   the page of all results, benchmarks/results/index.html"
 	@echo "make check     formatting, types, import contracts, generated code"
 	@echo "make install   the virtual environment in $(VENV)"
 
@@ -36,11 +38,21 @@ test: $(STAMP)
 
 faults: export SECFPP_FAULTS_JSON ?= $(VENV)/faults.json
 faults: $(STAMP)
-	@$(BIN)/python -m pytest tests/faults -q -m "" -n 2 --dist load \
+	@$(BIN)/python -m pytest tests/faults -q -m "" -n 3 --dist load \
 		&& echo "faults: passed, $$(grep -c '"kind"' "$$SECFPP_FAULTS_JSON") cells"
+
 test-docker: $(STAMP)
 	@DOCKER_TESTS=1 $(BIN)/python -m pytest -q -rs -p no:randomly tests/docker \
 		&& echo "test-docker: passed"
+
+# Go renders the chart's templates as Helm does; Debian's package is installed where root may.
+test-chart: $(STAMP)
+	@command -v go >/dev/null || apt-get install -y -q --no-install-recommends golang-go
+	@$(BIN)/pip install --quiet --disable-pip-version-check kubernetes-validate
+	@CHART_TESTS=1 $(BIN)/python -m pytest -q tests/deploy && echo "test-chart: passed"
+
+figures: $(STAMP)
+	@$(BIN)/python benchmarks/pages.py && echo "figures: benchmarks/results/index.html"
 
 check: $(STAMP)
 	$(BIN)/ruff check .
