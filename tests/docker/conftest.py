@@ -221,6 +221,12 @@ class Project:
             **parties,
         }
 
+    def trains(self) -> None:
+        """Leave the file as it is but for the number of rounds: the parties tune prompts."""
+        rounds = {"SECFPP_ROUNDS": str(self.cast.job.rounds)}
+        override = {"services": {"operator": {"environment": rounds}}}
+        self._override.write_text(json.dumps(override))
+
     def compose(self, *words: object, check: bool = True):
         """docker-compose with the committed file and the vectors."""
         files = ("-f", ROOT / "docker-compose.yml", "-f", self._override)
