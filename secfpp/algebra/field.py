@@ -144,9 +144,9 @@ def sum_of(arrays: Sequence[FieldArray]) -> FieldArray:
     return FieldArray.proven(total.reshape(shape))
 
 
-def polynomial_value(coefficients: FieldArray, point: int) -> int:
-    """Σ_c point^c · coefficients[c] for (count,) coefficients, c = 0, 1, …"""
-    return int(kernels.evaluate(_flat(coefficients.values), np.uint64(point % P)))
+def polynomial_value(coefficients: FieldArray, point: int, count: int | None = None) -> int:
+    """Σ_c point^c · coefficients[c] for (≥ count,) coefficients, c = 0, 1, … count − 1, or all."""
+    return int(kernels.evaluate(_flat(coefficients.values)[:count], np.uint64(point % P)))
 
 
 def from_integers(values: Sequence[Sequence[int]]) -> FieldArray:

@@ -151,7 +151,7 @@ def _combined(vector: FieldArray, repetition: int, point: int) -> int:
     """blind_e + Σ_{c≥1} ρ^c · column c; the blinds are the last columns."""
     size = len(vector) - BLINDS
     blind = int(vector.values[size + repetition])
-    return (blind + point * polynomial_value(vector[:size], point)) % P
+    return (blind + point * polynomial_value(vector, point, size)) % P
 
 
 def _columns(params: RoundParams) -> list[tuple[int, bool]]:

@@ -7,16 +7,16 @@ it is. Leaves and nodes are hashed under different first bytes, so that neither 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from blake3 import blake3
 
 from secfpp.algebra.field import FieldArray
 from secfpp.protocol.messages import Commitment
 from secfpp.protocol.params import RoundParams
 
 SALT_BYTES = 32
-DIGEST_BYTES = 32
 
 Verify = Callable[[str, bytes, bytes], bool]
 """Whether (party, text, signature): the signature is of that party's certificate over the text."""
@@ -85,7 +85,7 @@ def is_signed(params: RoundParams, dealer: str, root: bytes, signature: bytes, t
 
 def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) -> bytes:
     dealer, recipient = about
-    digest = hashlib.blake2b(b"\x00" + params.digest + salt, digest_size=DIGEST_BYTES)
+    digest = blake3(b"\x00" + params.digest + salt)
     digest.update(f"{len(held.shares)} {held.masks is not None} {dealer} {recipient}\n".encode())
     for vector in (*held.shares, *([] if held.masks is None else [held.masks])):
         digest.update(len(vector).to_bytes(8, "big"))
@@ -94,7 +94,7 @@ def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) 
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.blake2b(b"\x01" + left + right, digest_size=DIGEST_BYTES).digest()
+    return blake3(b"\x01" + left + right).digest()
 
 
 def _tree(leaves: Sequence[bytes]) -> list[list[bytes]]:
