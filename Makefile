@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults test-docker test-chart figures check clean
+.PHONY: help install demo test faults test-docker test-docker-smoke test-chart figures check clean
 
 help:
 	@echo "make demo      a whole federation on this machine, verified"
@@ -44,6 +44,11 @@ faults: $(STAMP)
 test-docker: $(STAMP)
 	@DOCKER_TESTS=1 $(BIN)/python -m pytest -q -rs -p no:randomly tests/docker \
 		&& echo "test-docker: passed"
+
+# One federation without torch: for the plain gate. Says so where no engine can be started.
+test-docker-smoke: $(STAMP)
+	@DOCKER_TESTS=1 $(BIN)/python -m pytest -q -rs -p no:randomly tests/docker/test_federation.py \
+		&& echo "test-docker-smoke: ended"
 
 # Go renders the chart's templates as Helm does; Debian's package is installed where root may.
 test-chart: $(STAMP)
