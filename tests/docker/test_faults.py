@@ -134,9 +134,15 @@ def test_a_party_of_another_project_joins_with_a_key_of_its_own(federation, tmp_
         secfpp(
             "pki", "request", "party-9", "--role", "party", "--dir", "/pki", mount=f"{keys}:/pki"
         )
-        show = ("--entrypoint", "cat", "secfpp-coordinator", "/pki/party-9.csr")
-        request = engine.docker("run", "--rm", "-v", f"{keys}:/pki:ro", *show)
+        show = ("run", "--rm", "--entrypoint", "cat")
+        request = engine.docker(
+            *show, "-v", f"{keys}:/pki:ro", "secfpp-coordinator", "/pki/party-9.csr"
+        )
         (exchange / "party-9.csr").write_text(request + "\n")
+        ca = engine.docker(
+            *show, "-v", f"{authority}:/authority:ro", "secfpp-coordinator", "/authority/ca.crt"
+        )
+        (exchange / "ca.crt").write_text(ca + "\n")
         sign = ("pki", "sign", "party-9.csr", "--role", "party", "--dir", "/authority")
         secfpp(*sign, mount=f"{authority}:/authority")
         install = ("pki", "install", "party-9.crt", "ca.crt", "--dir", "/pki")
