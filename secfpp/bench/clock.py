@@ -9,10 +9,12 @@ fast as that allows behind what is on it already, and arrives a latency later.
 from __future__ import annotations
 
 import heapq
+import math
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from secfpp.bench.in_memory import NamedSigner, payload_bytes
 from secfpp.bench.links import Network
@@ -26,6 +28,10 @@ from secfpp.wire.codec import encode
 
 FRAMING_BYTES = 40
 """What HTTP/2, gRPC and TLS put around a message on an open stream."""
+
+
+Job = Callable[[float], float]
+"""Does something; told when it begins, it says when it ends."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +50,54 @@ class Charges:
     relay: float = 0.0
 
 
-class Processors:
-    """When work is done: so many cores for all, or one core for each participant."""
+class Clock:
+    """Time, and who works when: so many cores for all, or one core for each participant.
+
+    A participant does one job at a time, in the order in which they came; a core that is free takes
+    whoever has waited longest. `spent` are the CPU seconds of all.
+    """
 
     def __init__(self, cores: int | None) -> None:
-        self._cores = None if cores is None else [0.0] * cores
-        self._free: dict[str, float] = {}
+        self._free = math.inf if cores is None else cores
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._jobs: dict[str, deque[Job]] = {}
+        self._ready: deque[str] = deque()
+        self._scheduled = 0
         self.spent = 0.0
 
-    def work(self, who: str, since: float, seconds: float) -> float:
-        """When `who` will have worked so long, if it begins as soon as it can from `since` on."""
-        start = max(since, self._free.get(who, 0.0))
-        if self._cores is not None:
-            start = max(start, self._cores[0])
-            heapq.heapreplace(self._cores, start + seconds)
-        self._free[who] = start + seconds
-        self.spent += seconds
-        return start + seconds
+    def at(self, time: float, event: Callable[[float], None]) -> None:
+        """Have `event` happen then; it is told the time."""
+        self._scheduled += 1
+        heapq.heappush(self._events, (time, self._scheduled, event))
+
+    def work(self, now: float, who: str, job: Job) -> None:
+        """Have `who` do a job as soon as it can from now on."""
+        jobs = self._jobs.setdefault(who, deque())
+        jobs.append(job)
+        if len(jobs) == 1:  # The first is the one that is being done, or is next.
+            self._ready.append(who)
+            self._begin(now)
+
+    def run(self) -> None:
+        """Until nothing happens any more."""
+        while self._events:
+            time, _, event = heapq.heappop(self._events)
+            event(time)
+
+    def _begin(self, now: float) -> None:
+        while self._ready and self._free:
+            who = self._ready.popleft()
+            self._free -= 1
+            end = self._jobs[who][0](now)
+            self.spent += end - now
+            self.at(end, partial(self._end, who))
+
+    def _end(self, who: str, now: float) -> None:
+        self._free += 1
+        self._jobs[who].popleft()
+        if self._jobs[who]:
+            self._ready.append(who)
+        self._begin(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +126,7 @@ class ClockedRound:
     vectors: Mapping[str, Vectors]
     network: Network
     charges: Charges
-    processors: Processors
+    clock: Clock
     began: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     flights: int = 0
@@ -100,83 +137,60 @@ class ClockedRound:
     verifications: int = 0
     sent: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
-    _events: list[tuple[float, int, bool, Post]] = field(default_factory=list)
     _links: dict[tuple[str, str], float] = field(default_factory=dict)
     _depths: dict[str, int] = field(default_factory=dict)
     _overheads: dict[type, int] = field(default_factory=dict)
     _sized: tuple[RoundMessage | None, int] = (None, 0)
-    _scheduled: int = 0
 
     @property
     def seconds(self) -> float:
         """What the slowest party took from its vector to its mean."""
         return max(self.ended[name] - self.began[name] for name in self.parties)
 
-    @property
-    def accounted(self) -> float:
-        """CPU seconds of machines and signatures, without what messages cost."""
-        charges = self.charges
-        signing = self.signatures * charges.signature
-        return self.machine_seconds + signing + self.verifications * charges.verification
-
     def run(self) -> None:
         """Deliver until nothing is on its way; RoundFailed where a party then has no mean."""
         boss = self.coordinator.params.coordinator
-        begun = time.thread_time()
-        outbox = self.coordinator.open()
-        self._work(boss, 0.0, time.thread_time() - begun, None, outbox)
-        while self._events:
-            at, _, arrived, post = heapq.heappop(self._events)
-            if arrived:
-                self._deliver(at, post)
-            else:
-                self._let_through(at, post)
+        self.clock.work(0.0, boss, lambda now: self._charge(boss, now, self.coordinator.open))
+        self.clock.run()
         if self.ended.keys() != self.parties.keys():
             raise RoundFailed(f"only {len(self.ended)} of {len(self.parties)} parties finished")
 
-    def _deliver(self, at: float, post: Post) -> None:
-        """Hand a message to its machine, and charge for what comes of it."""
-        me = post.to
+    def _deliver(self, post: Post, now: float) -> float:
+        """Hand a message to its machine, and say when what comes of it has been done."""
+        me, charges = post.to, self.charges
         self.received[me] += post.size
         self._depths[me] = max(self._depths.get(me, 0), post.depth)
-        begun = time.thread_time()
+        now += charges.message + post.size * charges.byte
         if me not in self.parties:
-            outbox = self.coordinator.handle(post.sender, post.message)
-            self._work(me, at, time.thread_time() - begun, post, outbox)
-            return
+            handled = partial(self.coordinator.handle, post.sender, post.message)
+            return self._charge(me, now, handled)
         party = self.parties[me]
-        outbox = party.handle(post.sender, post.message)
+        now = self._charge(me, now, partial(party.handle, post.sender, post.message))
         if isinstance(party.state, Preparing):
-            self.began[me] = self._work(me, at, time.thread_time() - begun, post, outbox)
-            begun = time.thread_time()
-            outbox = party.deal(self.vectors[me])
-            done = self._work(me, self.began[me], time.thread_time() - begun, None, outbox)
-        else:
-            done = self._work(me, at, time.thread_time() - begun, post, outbox)
+            self.began[me] = now
+            now = self._charge(me, now, partial(party.deal, self.vectors[me]))
         if party.result is not None and me not in self.ended:
-            self.ended[me] = done
+            self.ended[me] = now
             self.flights = max(self.flights, self._depths[me] - 1)  # The opening is no part of it.
+        return now
 
-    def _work(
-        self, me: str, at: float, spent: float, post: Post | None, outbox: Iterable[Envelope]
-    ) -> float:
-        """When `me` has done so much CPU work and written its outbox, whose messages then leave."""
-        charges, signer = self.charges, self.signers[me]
+    def _charge(self, me: str, now: float, act: Callable[[], Iterable[Envelope]]) -> float:
+        """Let a machine act and write what it says; when that is done."""
+        charges, signer, begun = self.charges, self.signers[me], time.thread_time()
+        outbox = act()
+        spent = time.thread_time() - begun
         self.machine_seconds += spent
         self.signatures += signer.signed
         self.verifications += signer.verified
-        spent += signer.signed * charges.signature + signer.verified * charges.verification
+        now += spent + signer.signed * charges.signature + signer.verified * charges.verification
         signer.signed = signer.verified = 0
-        if post is not None:
-            spent += charges.message + post.size * charges.byte
-        now = self.processors.work(me, at, spent)
         for envelope in outbox:
             now = self._write(me, now, envelope)
         return now
 
-    def _write(self, me: str, at: float, envelope: Envelope) -> float:
+    def _write(self, me: str, now: float, envelope: Envelope) -> float:
         """Write one message; when that is done it leaves, or comes to the relay that slows it."""
-        message = envelope.message
+        message, charges = envelope.message, self.charges
         assert isinstance(message, RoundMessage)  # noqa: S101 (machines post nothing else)
         size = self._size(message)
         self.messages += 1
@@ -184,28 +198,26 @@ class ClockedRound:
         self.sent[me] += size + FRAMING_BYTES
         depth = self._depths.get(me, 0) + 1
         post = Post(me, envelope.to, message, size + FRAMING_BYTES, depth)
-        done = self.processors.work(me, at, self.charges.message + size * self.charges.byte)
-        if self.charges.relay and self.network.shaped:
-            self._schedule(done, post, arrives=False)
+        now += charges.message + size * charges.byte
+        if charges.relay and self.network.shaped:
+            job = partial(self._let_through, post)
+            self.clock.at(now, lambda at: self.clock.work(at, "the relays", job))
         else:
-            self._fly(done, post)
-        return done
+            self._fly(post, now)
+        return now
 
-    def _let_through(self, at: float, post: Post) -> None:
-        self._fly(self.processors.work("the relays", at, self.charges.relay), post)
+    def _let_through(self, post: Post, now: float) -> float:
+        self._fly(post, now + self.charges.relay)
+        return now + self.charges.relay
 
-    def _fly(self, at: float, post: Post) -> None:
-        """Over the link, behind what is on it."""
+    def _fly(self, post: Post, now: float) -> None:
+        """Over the link, behind what is on it, and then to work for whom it is for."""
         way, profile = (post.sender, post.to), self.network.between(post.sender, post.to)
         rate = profile.bytes_per_second
-        start = max(at, self._links.get(way, 0.0))
-        left = start + (post.size / rate if rate else 0.0)
+        left = max(now, self._links.get(way, 0.0)) + (post.size / rate if rate else 0.0)
         self._links[way] = left
-        self._schedule(left + profile.latency, post, arrives=True)
-
-    def _schedule(self, at: float, post: Post, *, arrives: bool) -> None:
-        self._scheduled += 1
-        heapq.heappush(self._events, (at, self._scheduled, arrives, post))
+        job = partial(self._deliver, post)
+        self.clock.at(left + profile.latency, lambda at: self.clock.work(at, post.to, job))
 
     def _size(self, message: RoundMessage) -> int:
         """Bytes of a message; of those there are n² of, measured once and for the rest added up."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from secfpp.bench.clock import FRAMING_BYTES, Charges, ClockedRound, Processors
+from secfpp.bench.clock import FRAMING_BYTES, Charges, Clock, ClockedRound, Job
 from secfpp.bench.in_memory import NamedSigner, equals_plain
 from secfpp.bench.links import Network
 from secfpp.bench.planted import Planting, party_names, planted
@@ -69,7 +69,7 @@ def clocked(
         {name: (quantiser.levels(own[0])[0],) for name, own in zip(names, vectors, strict=True)},
         network,
         charges,
-        Processors(cores),
+        Clock(cores),
     )
     one.run()
     return one
@@ -83,7 +83,7 @@ def fitted(bench: RoundBench, network: Network, measured: Measured) -> Charges:
     one = clocked(bench, network, charges, None)
     ends = 2 * one.messages
     spent = statistics.median(turn.cpu_seconds for turn in measured.turns)
-    message = max(spent - one.processors.spent, 0.0) / ends
+    message = max(spent - one.clock.spent, 0.0) / ends
     return replace(charges, message=message, relay=measured.relay_seconds / one.messages)
 
 
@@ -111,7 +111,7 @@ def clocked_rows(
         "batches": batches,
         "chunks": params.prompt_code.chunks,
         "seconds_median": one.seconds,
-        "cpu_seconds": one.processors.spent,
+        "cpu_seconds": one.clock.spent,
         "bytes_total": sum(one.sent.values()),
         "bytes_payload": one.payload,
         "bytes_formula": bytes_of_round(sizes, places, batches, params.key.round),
@@ -122,25 +122,48 @@ def clocked_rows(
 
 
 def _plain_row(bench: RoundBench, network: Network, charges: Charges, cores: int | None) -> Row:
-    """Plain averaging on the same clock: vectors up at once, the mean down to each in turn."""
-    processors, size = Processors(cores), 4 * bench.dim
-    end = charges.message + size * charges.byte
-    names = party_names(bench.parties)
+    """Plain averaging on the same clock: vectors up at once, the mean down when all are there."""
+    clock, size, names = Clock(cores), 4 * bench.dim, party_names(bench.parties)
+    arrived: list[float] = []
+    ended: list[float] = []
 
-    def over(one: str, other: str, at: float) -> float:
+    def send(one: str, other: str, then: Job) -> Job:
+        """Writing a vector, the relay if there is one, the way, and reading it."""
         profile = network.between(one, other)
-        if charges.relay and network.shaped:
-            at = processors.work("the relays", at, charges.relay)
         rate = profile.bytes_per_second
-        return at + profile.latency + ((size + FRAMING_BYTES) / rate if rate else 0.0)
+        way = profile.latency + ((size + FRAMING_BYTES) / rate if rate else 0.0)
+        end = charges.message + size * charges.byte
 
-    written = [(processors.work(name, 0.0, end), name) for name in names]
-    arrived = sorted(over(name, COORDINATOR, at) for at, name in written)
-    last = max(processors.work(COORDINATOR, at, end) for at in arrived)
-    ended = []
+        def fly(now: float) -> None:
+            clock.at(now + way, lambda at: clock.work(at, other, lambda now: then(now + end)))
+
+        def relay(now: float) -> float:
+            fly(now + charges.relay)
+            return now + charges.relay
+
+        def write(now: float) -> float:
+            if charges.relay and network.shaped:
+                clock.at(now + end, lambda at: clock.work(at, "the relays", relay))
+            else:
+                fly(now + end)
+            return now + end
+
+        return write
+
+    def reached(now: float) -> float:
+        ended.append(now)
+        return now
+
+    def gathered(now: float) -> float:
+        arrived.append(now)
+        if len(arrived) == bench.parties:
+            for name in names:
+                clock.work(now, COORDINATOR, send(COORDINATOR, name, reached))
+        return now
+
     for name in names:
-        last = processors.work(COORDINATOR, last, end)
-        ended.append(processors.work(name, over(COORDINATOR, name, last), end))
+        clock.work(0.0, name, send(name, COORDINATOR, gathered))
+    clock.run()
     total = 2 * bench.parties * (size + FRAMING_BYTES)
     return {
         **bench.settings,
@@ -149,7 +172,7 @@ def _plain_row(bench: RoundBench, network: Network, charges: Charges, cores: int
         "batches": 0,
         "chunks": None,
         "seconds_median": max(ended),
-        "cpu_seconds": processors.spent,
+        "cpu_seconds": clock.spent,
         "bytes_total": total,
         "bytes_payload": 2 * bench.parties * size,
         "bytes_formula": 2 * bench.parties * size,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from secfpp.bench.clock import Charges, Processors
+from secfpp.bench.clock import Charges, Clock
 from secfpp.bench.links import Network
 from secfpp.bench.simulated import clocked, clocked_rows
 from secfpp.bench.work import RoundBench
@@ -47,17 +47,32 @@ def test_what_goes_over_the_wire_is_the_closed_form_and_little_more():
 def test_charges_are_paid_for_each_message_at_both_ends_and_for_each_relay():
     free = clocked(BENCH, network(), FREE, None)
     charged = clocked(BENCH, network(), Charges(1.0, 0.0, 0.0, 0.0, relay=0.5), None)
-    paid = charged.processors.spent - free.processors.spent
+    paid = charged.clock.spent - free.clock.spent
     assert paid == pytest.approx(charged.messages * (2 * 1.0 + 0.5), abs=COMPUTING)
 
 
+def ends(cores: int | None, jobs: list[tuple[float, str]]) -> list[float]:
+    """When jobs of a second each end, in the order in which they do."""
+    clock, found = Clock(cores), []
+
+    def job(now: float) -> float:
+        found.append(now + 1.0)
+        return now + 1.0
+
+    for when, who in jobs:
+        clock.at(when, lambda now, who=who: clock.work(now, who, job))
+    clock.run()
+    assert clock.spent == len(jobs)
+    return found
+
+
 def test_two_cores_work_for_two_at_a_time_and_nobody_does_two_things_at_once():
-    shared = Processors(2)
-    assert [shared.work(name, 0.0, 1.0) for name in "abc"] == [1.0, 1.0, 2.0]
-    own = Processors(None)
-    assert [own.work(name, 0.0, 1.0) for name in "aba"] == [1.0, 1.0, 2.0]
-    assert own.work("b", 5.0, 1.0) == 6.0
-    assert (shared.spent, own.spent) == (3.0, 4.0)
+    assert ends(2, [(0.0, "a"), (0.0, "b"), (0.0, "c")]) == [1.0, 1.0, 2.0]
+    assert ends(None, [(0.0, "a"), (0.0, "b"), (0.0, "a"), (5.0, "b")]) == [1.0, 1.0, 2.0, 6.0]
+
+
+def test_no_core_waits_for_somebody_who_is_busy_while_somebody_else_could_work():
+    assert ends(2, [(0.0, "a"), (0.0, "a"), (0.5, "b")]) == [1.0, 1.5, 2.0]
 
 
 def test_more_cores_never_make_a_round_longer_than_one_core():
