@@ -62,7 +62,7 @@ async def measured_there(home):
     return json.loads(done.stdout)["data"], done.stderr
 
 
-@pytest.mark.xdist_group("processes")
+@pytest.mark.xdist_group("drills")
 def test_every_participant_measures_its_way_to_every_other(told):
     data, said = told
     everyone = {COORDINATOR, *NAMES}
@@ -77,7 +77,7 @@ def test_every_participant_measures_its_way_to_every_other(told):
     assert "party-003 measures its way to 4 others" in said
 
 
-@pytest.mark.xdist_group("processes")
+@pytest.mark.xdist_group("drills")
 def test_a_round_is_predicted_and_then_measured_with_about_the_same_bytes(told):
     data, _ = told
     predicted, rounds = data["predicted"], data["measured"]

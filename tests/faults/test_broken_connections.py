@@ -10,7 +10,7 @@ from .federation import VICTIM
 from .matrix import cells
 from .oracle import check_last_good_prompts, check_rounds
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("drills")
 
 SWALLOWED = tuple(kind for kind in BROKEN_CONNECTIONS if kind is not Kind.RESET)
 AT_THE_COORDINATOR = ("gathering", "asking", "closing")

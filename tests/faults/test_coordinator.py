@@ -17,7 +17,7 @@ from .drill import WAITS, Outcome
 from .matrix import cells
 from .oracle import check_last_good_prompts, check_rounds
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("drills")
 
 
 def hit_by(*kinds: Kind) -> list[Cell]:

@@ -18,7 +18,7 @@ from .federation import SECOND, VICTIM
 from .matrix import cells
 from .oracle import check_last_good_prompts, check_rounds
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("drills")
 
 LOST = [Cell(p, Victim.PARTY, k) for p in PARTY_PHASES for k in (Kind.KILL, Kind.STOP)]
 PAUSED = [Cell(phase, Victim.PARTY, Kind.PAUSE) for phase in PARTY_PHASES] + [

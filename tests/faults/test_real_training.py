@@ -22,7 +22,7 @@ from secfpp.journal.events import read_events
 
 from .drill import until
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.faults]
+pytestmark = [pytest.mark.xdist_group("drills"), pytest.mark.faults]
 
 WAITS = Waits(connect_wait=120, idle_timeout=15, round_deadline=150)
 VICTIM = "party-5"

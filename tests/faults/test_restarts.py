@@ -10,7 +10,7 @@ from .federation import DOMAINS, victims_of
 from .matrix import cells
 from .oracle import check_last_good_prompts, check_rounds
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("drills")
 
 ROUNDS = 6  # A round of vectors takes a tenth of a second, a daemon's start a few.
 
