@@ -1,6 +1,6 @@
-"""One page of charts and tables from benchmarks/results; writes benchmarks/results/index.html.
+"""One page of charts and tables from benchmarks/results.
 
-python benchmarks/pages.py
+python benchmarks/pages.py [PAGE]        without PAGE it writes benchmarks/results/index.html
 
 The page needs nothing from elsewhere, follows the reader's light or dark, and every chart has its
 figures in a table below it. Each section says of which machine, commit, day and seed it is.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -311,7 +312,8 @@ def main() -> None:
         f"<style>{STYLE}</style></head><body><h1>SecFPP measured</h1>"
         f"{''.join(sections)}</body></html>\n"
     )
-    (RESULTS / "index.html").write_text(page, "utf-8")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / "index.html"
+    target.write_text(page, "utf-8")
 
 
 if __name__ == "__main__":

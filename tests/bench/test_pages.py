@@ -1,0 +1,44 @@
+"""The page of results: everything in it, nothing from elsewhere, and a table below each chart."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    target = tmp_path_factory.mktemp("page") / "index.html"
+    command = [sys.executable, str(ROOT / "benchmarks" / "pages.py"), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return target.read_text("utf-8")
+
+
+def test_each_chart_has_its_figures_in_a_table_and_says_where_they_are_from(page):
+    sections = page.split("<section>")[1:]
+    assert len(sections) >= 6
+    for section in sections:
+        assert section.count("<svg ") == 1
+        assert section.count("<table>") == 1
+        assert len(re.findall("<tr>", section)) > 3
+        assert re.search(r"commit [0-9a-f]{7,12}; \d{4}-\d\d-\d\d; seed \d+", section)
+
+
+def test_the_page_fetches_nothing_and_takes_its_colours_from_the_reader(page):
+    assert "prefers-color-scheme: dark" in page
+    assert "var(--ink)" in page
+    assert not re.search(r"(src|href)=\"(?!#)", page)
+    assert "@import" not in page
+    assert "<script" not in page
+
+
+def test_the_committed_page_is_that_of_the_committed_results(page):
+    committed = ROOT / "benchmarks" / "results" / "index.html"
+    assert committed.read_text("utf-8") == page
