@@ -1,6 +1,6 @@
 // Renders a Helm chart's templates with the engine that Helm uses, text/template, and the few of its
 // functions that the chart calls. For tests: values and release come as JSON on stdin, documents go
-// to stdout. What toYaml gives is JSON, which is YAML as well.
+// to stdout.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 	"text/template"
 )
@@ -19,6 +20,49 @@ func toJSON(value interface{}) (string, error) {
 	return string(text), err
 }
 
+// toYAML writes maps and lists as blocks, and scalars as JSON, which YAML takes as well.
+func toYAML(value interface{}) (string, error) {
+	var lines []string
+	switch value := value.(type) {
+	case map[string]interface{}:
+		keys := make([]string, 0, len(value))
+		for key := range value {
+			keys = append(keys, key)
+		}
+		sort.Strings(keys)
+		for _, key := range keys {
+			text, err := toYAML(value[key])
+			if err != nil {
+				return "", err
+			}
+			lines = append(lines, key+":"+below(value[key], text))
+		}
+	case []interface{}:
+		for _, item := range value {
+			text, err := toYAML(item)
+			if err != nil {
+				return "", err
+			}
+			lines = append(lines, "- "+strings.ReplaceAll(text, "\n", "\n  "))
+		}
+	}
+	if len(lines) == 0 {
+		return toJSON(value)
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// below puts a block under its key, and a scalar or what is empty beside it.
+func below(value interface{}, text string) string {
+	switch value.(type) {
+	case map[string]interface{}, []interface{}:
+		if !isEmpty(value) {
+			return "\n  " + strings.ReplaceAll(text, "\n", "\n  ")
+		}
+	}
+	return " " + text
+}
+
 func isEmpty(value interface{}) bool {
 	truth, _ := template.IsTrue(value)
 	return !truth
@@ -26,11 +70,11 @@ func isEmpty(value interface{}) bool {
 
 func functions(whole *template.Template) template.FuncMap {
 	return template.FuncMap{
-		"toJson": toJSON,
-		"toYaml": toJSON,
-		"quote":  func(value interface{}) (string, error) { return toJSON(fmt.Sprint(value)) },
+		"toJson":   toJSON,
+		"toYaml":   toYAML,
+		"quote":    func(value interface{}) (string, error) { return toJSON(fmt.Sprint(value)) },
 		"toString": func(value interface{}) string { return fmt.Sprint(value) },
-		"list":   func(items ...interface{}) []interface{} { return items },
+		"list":     func(items ...interface{}) []interface{} { return items },
 		"has": func(item interface{}, items []interface{}) bool {
 			for _, one := range items {
 				if one == item {
