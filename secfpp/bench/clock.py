@@ -21,10 +21,26 @@ from secfpp.bench.links import Network
 from secfpp.errors import RoundFailed
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.dealing import Vectors
-from secfpp.protocol.messages import Answers, Deal, Done, Echo, Envelope, RoundMessage, SumShare
+from secfpp.protocol.messages import (
+    Answers,
+    Ask,
+    Assign,
+    Deal,
+    Done,
+    Echo,
+    Envelope,
+    Open,
+    Ready,
+    RoundMessage,
+    SumShare,
+)
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
+from secfpp.wire.checks import MAXIMUM_PARTIES
 from secfpp.wire.codec import encode
+
+NAME_BYTES = 14
+"""A party's name with its framing, and a flag, a label or an index."""
 
 FRAMING_BYTES = 40
 """What HTTP/2, gRPC and TLS put around a message on an open stream."""
@@ -228,5 +244,23 @@ class ClockedRound:
             if kind not in self._overheads:
                 self._overheads[kind] = len(encode(message)) - payload_bytes(message)
             return self._overheads[kind] + payload_bytes(message)
-        self._sized = (message, len(encode(message)))
+        self._sized = (message, _wire_bytes(message, self.coordinator.params.parties))
         return self._sized[1]
+
+
+def _wire_bytes(message: RoundMessage, parties: int) -> int:
+    """Bytes of a message; of more parties than the wire takes, as many as its names have."""
+    if parties <= MAXIMUM_PARTIES:
+        return len(encode(message))
+    match message:
+        case Open(params=params):
+            return NAME_BYTES * params.parties
+        case Ready(received=received):
+            return NAME_BYTES * len(received)
+        case Ask(dealers=dealers, mask_dealers=masks, queries=queries):
+            members = sum(map(len, {query.members for query in queries}))
+            return NAME_BYTES * (len(dealers) + len(masks) + members + len(queries))
+        case Assign(labels=labels):
+            return NAME_BYTES * len(labels)
+        case _:
+            return NAME_BYTES
