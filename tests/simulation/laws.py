@@ -23,7 +23,6 @@ from secfpp.protocol.messages import (
     SumShare,
 )
 from secfpp.protocol.params import AttemptKey, RoundParams
-from secfpp.protocol.transcript import fingerprint
 from secfpp.transport.loopback import Post
 
 from .broken import (
@@ -65,7 +64,7 @@ class Laws:
         self._coordinator = coordinator
         self._secrets = Secrets(setting.liar)
         self._invited: set[tuple[AttemptKey, str]] = set()
-        self._payloads: dict[tuple[AttemptKey, str, str], bytes] = {}
+        self._payloads: dict[tuple[AttemptKey, str, str], Deal] = {}
         self._asked: dict[AttemptKey, list[Ask]] = defaultdict(list)
         self._answered: dict[tuple[AttemptKey, int], set[str]] = defaultdict(set)
         self._opened: dict[AttemptKey, list[tuple[int, Query, int]]] = defaultdict(list)
@@ -86,10 +85,8 @@ class Laws:
         match post.message:
             case Deal(key=key) as deal:
                 self._secrets.note(deal)
-                known = self._payloads.setdefault((key, post.sender, post.to), fingerprint(deal))
-                self._require(
-                    known == fingerprint(deal), DEALS, f"{post.sender} to {post.to}, {key}"
-                )
+                known = self._payloads.setdefault((key, post.sender, post.to), deal)
+                self._require(known == deal, DEALS, f"{post.sender} to {post.to}, {key}")
             case SumShare(key=key, cluster=label) as share:
                 self._secrets.note(share)
                 self._on_sum(key, label)
