@@ -19,7 +19,7 @@ from secfpp.journal.files import read_json, write_json
 from secfpp.pki.certificates import belongs_to, signature_holds
 from secfpp.pki.names import Role
 from secfpp.protocol.checking import Blame, is_well_formed, judge
-from secfpp.protocol.commitments import is_signed
+from secfpp.protocol.commitments import SignedRoots
 from secfpp.protocol.messages import Message, Open, Opening, Ready
 from secfpp.protocol.opening import ready_text
 from secfpp.protocol.params import RoundParams
@@ -84,20 +84,14 @@ def _judged(held: Mapping[str, object], verify: Verify) -> Blame | None:
             raise ValueError(f"the word of {party} is of another attempt")
         if not verify(party, ready_text(params, ready.received), ready.signature):
             raise ValueError(f"{party} did not sign the word that is shown as its own")
-        for item in ready.received:
-            if item.dealer != dealer:
-                continue
-            signed = not item.checks or is_signed(
-                params, dealer, item.root, item.root_signature, verify
-            )
-            if not is_well_formed(params, item) or not signed:
-                raise ValueError(f"{party} reports a root that {dealer} did not sign")
+        if not all(is_well_formed(params, item) for item in ready.received):
+            raise ValueError(f"the word of {party} has not the check values that it owes")
         readies[party] = ready
     opening = None
     if held["opening"] is not None:
         shown = held["opening"]
         opening = (shown["recipient"], _unpacked(shown["message"], Opening))  # type: ignore[index]
-    return judge(params, dealer, readies, opening)
+    return judge(params, dealer, readies, SignedRoots(params, verify), opening)
 
 
 def _verifier(certificates: Mapping[str, str], authority: bytes) -> Verify:

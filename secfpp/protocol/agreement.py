@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from secfpp.errors import RoundFailed
+from secfpp.protocol.commitments import SignedRoots
 from secfpp.protocol.disclosure import View
 from secfpp.protocol.messages import Ready
 from secfpp.protocol.params import RoundParams
@@ -12,9 +13,15 @@ from secfpp.protocol.params import RoundParams
 Item = tuple[str, str]
 
 
-def agree(params: RoundParams, readies: Mapping[str, Ready], named: Collection[str] = ()) -> View:
+def agree(
+    params: RoundParams,
+    readies: Mapping[str, Ready],
+    roots: SignedRoots,
+    named: Collection[str] = (),
+) -> View:
     """Choose the dealers U and mask dealers V so that at least n − S parties hold all of them.
 
+    What came under a root that its dealer did not sign is not held.
     Dealers that have been `named` for what they dealt (§9) are left out from the start.
     Whatever the fewest parties hold is left out first (ties: later on the roster) until enough hold
     the rest. Too few parties, dealers or mask dealers raise RoundFailed with the numbers.
@@ -25,7 +32,7 @@ def agree(params: RoundParams, readies: Mapping[str, Ready], named: Collection[s
         raise RoundFailed(
             f"{len(readies)} parties are ready, n − S = {needed} are needed; missing: {missing}"
         )
-    holdings = {party: _holdings(ready) for party, ready in readies.items()}
+    holdings = {party: _holdings(ready, roots) for party, ready in readies.items()}
     items = [("shares", party) for party in params.roster if party not in named]
     items += [("masks", party) for party in params.mask_dealers if party not in named]
     while sum(held.issuperset(items) for held in holdings.values()) < needed:
@@ -46,7 +53,8 @@ def agree(params: RoundParams, readies: Mapping[str, Ready], named: Collection[s
     return View(dealers, mask_dealers)
 
 
-def _holdings(ready: Ready) -> frozenset[Item]:
-    shares = {("shares", item.dealer) for item in ready.received if item.shares}
-    masks = {("masks", item.dealer) for item in ready.received if item.masks}
+def _holdings(ready: Ready, roots: SignedRoots) -> frozenset[Item]:
+    received = [item for item in ready.received if roots.counts(item)]
+    shares = {("shares", item.dealer) for item in received if item.shares}
+    masks = {("masks", item.dealer) for item in received if item.masks}
     return frozenset(shares | masks)

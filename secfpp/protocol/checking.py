@@ -14,7 +14,7 @@ from enum import Enum
 
 from secfpp.algebra.field import FieldArray, P, from_integers, polynomial_value
 from secfpp.errors import RoundFailed
-from secfpp.protocol.commitments import Held, is_bound
+from secfpp.protocol.commitments import Held, SignedRoots, is_bound
 from secfpp.protocol.messages import Opening, Ready, Received
 from secfpp.protocol.params import BLINDS, RoundParams
 
@@ -102,14 +102,18 @@ def conflict(
 
 
 def judge(
-    params: RoundParams, dealer: str, readies: Readies, opening: tuple[str, Opening] | None
+    params: RoundParams,
+    dealer: str,
+    readies: Readies,
+    roots: SignedRoots,
+    opening: tuple[str, Opening] | None,
 ) -> Blame | None:
     """Who is to be named for a conflict about `dealer`, if the signed words show it.
 
     `readies` are those of whom the signatures have been checked; `opening` is a recipient and the
     leaf it opened. An honest party is never named while at most A parties lie.
     """
-    items = lines_about(readies).get(dealer, {})
+    items = lines_about(readies, roots).get(dealer, {})
     off = conflict(params, dealer, readies, items)
     if isinstance(off, Blame):
         return off
@@ -127,11 +131,11 @@ def judge(
     return Blame(dealer, BlameRule.BAD_LEAF, dealer, readies, recipient, leaf)
 
 
-def lines_about(readies: Readies) -> dict[str, dict[str, Received]]:
-    """For each dealer, what each party's `Ready` says of it."""
+def lines_about(readies: Readies, roots: SignedRoots) -> dict[str, dict[str, Received]]:
+    """For each dealer, what each party's `Ready` says of it, where that counts."""
     lines: dict[str, dict[str, Received]] = {}
     for party, ready in readies.items():
-        for item in ready.received:
+        for item in filter(roots.counts, ready.received):
             lines.setdefault(item.dealer, {})[party] = item
     return lines
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from secfpp.algebra.field import FieldArray
-from secfpp.protocol.messages import Commitment
+from secfpp.protocol.messages import Commitment, Received
 from secfpp.protocol.params import RoundParams
 
 SALT_BYTES = 32
@@ -78,9 +78,25 @@ def is_bound(params: RoundParams, dealer: str, recipient: str, held: Held) -> bo
     return not siblings and node == commitment.root
 
 
-def is_signed(params: RoundParams, dealer: str, root: bytes, signature: bytes, to: Verify) -> bool:
-    """Whether `dealer` signed this root for this attempt, as `to` tells."""
-    return to(dealer, root_text(params, dealer, root), signature)
+class SignedRoots:
+    """Which roots their dealers signed in one attempt; each signature is verified once (§9)."""
+
+    def __init__(self, params: RoundParams, verify: Verify) -> None:
+        self._params = params
+        self._verify = verify
+        self._known: dict[tuple[str, bytes, bytes], bool] = {}
+
+    def holds(self, dealer: str, root: bytes, signature: bytes) -> bool:
+        """Whether `dealer` signed this root for this attempt."""
+        signed = (dealer, root, signature)
+        if signed not in self._known:
+            text = root_text(self._params, dealer, root)
+            self._known[signed] = self._verify(dealer, text, signature)
+        return self._known[signed]
+
+    def counts(self, item: Received) -> bool:
+        """Whether a line of a `Ready` counts: it has no root, or one that its dealer signed."""
+        return not item.root or self.holds(item.dealer, item.root, item.root_signature)
 
 
 def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) -> bytes:

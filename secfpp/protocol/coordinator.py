@@ -13,7 +13,7 @@ from secfpp.cluster.queries import Assignment, Clusterer, Task
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
 from secfpp.protocol.checking import Blame, is_well_formed, judge
 from secfpp.protocol.circumstances import Credentials
-from secfpp.protocol.commitments import is_signed
+from secfpp.protocol.commitments import SignedRoots
 from secfpp.protocol.coordinator_states import (
     Asking,
     Closed,
@@ -36,7 +36,6 @@ from secfpp.protocol.messages import (
     Open,
     Opening,
     Ready,
-    Received,
     RoundMessage,
 )
 from secfpp.protocol.opening import open_distances, ready_text, require_possible
@@ -65,9 +64,12 @@ class CoordinatorRound:
     _lost: dict[str, str] = field(default_factory=dict, init=False)
     _transcript: Transcript = field(default_factory=Transcript, init=False)
     _violations: list[PeerViolation] = field(default_factory=list, init=False)
-    _signed: dict[tuple[str, bytes, bytes], bool] = field(default_factory=dict, init=False)
+    _unsigned: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
     _settlement: Settlement = field(default_factory=Settlement, init=False)
     _disclosed: Disclosed | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._roots = SignedRoots(self.params, self.credentials.verify)
 
     @property
     def disclosed(self) -> Disclosed | None:
@@ -252,8 +254,11 @@ class CoordinatorRound:
         named = set(dealers)
         if dealers != [party for party in self.params.roster if party in named]:
             raise PeerViolation(sender, "its Ready names parties that are not on the roster")
-        if not all(self._is_acceptable(item) for item in ready.received):
-            raise PeerViolation(sender, "its Ready holds a root that its dealer did not sign")
+        if not all(is_well_formed(self.params, item) for item in ready.received):
+            raise PeerViolation(sender, "its Ready has not the check values that it owes")
+        self._unsigned[sender] = tuple(
+            item.dealer for item in ready.received if not self._roots.counts(item)
+        )
         state = replace(state, readies={**state.readies, sender: ready})
         self._state = state
         return self._without_lost() if self._gathered(state) else []
@@ -290,18 +295,6 @@ class CoordinatorRound:
         outbox = self._to_all(CloseDealing(self.params.key, missing))
         return outbox + (self._begin(state.readies) if self._gathered(state) else [])
 
-    def _is_acceptable(self, item: Received) -> bool:
-        """Whether a line of a `Ready` has its check values, and a root that its dealer signed.
-
-        Each signature is verified once, however many report it.
-        """
-        if not is_well_formed(self.params, item) or not item.checks:
-            return is_well_formed(self.params, item)
-        signed = (item.dealer, item.root, item.root_signature)
-        if signed not in self._signed:
-            self._signed[signed] = is_signed(self.params, *signed, self.credentials.verify)
-        return self._signed[signed]
-
     def _begin(self, readies: Mapping[str, Ready]) -> Outbox:
         """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer.
 
@@ -311,7 +304,9 @@ class CoordinatorRound:
         view = None
         try:
             while view is None:
-                view, self._settlement = examine(self.params, readies, self._settlement)
+                view, self._settlement = examine(
+                    self.params, readies, self._roots, self._settlement
+                )
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
         if self._settlement.disputed:
@@ -340,7 +335,7 @@ class CoordinatorRound:
         """Name whom the opened leaf shows to be wrong; what is not that leaf shows nothing."""
         if (opening.dealer, sender) not in self._settlement.disputed:
             raise PeerViolation(sender, "opened a leaf that nobody disputed")
-        blame = judge(self.params, opening.dealer, state.readies, (sender, opening))
+        blame = judge(self.params, opening.dealer, state.readies, self._roots, (sender, opening))
         if blame is None:
             return self.lose(sender, "opened something else than the leaf in dispute")
         self._settlement = self._settlement.answered((opening.dealer, sender), blame)
@@ -384,9 +379,12 @@ class CoordinatorRound:
         check_batch(self.params, state.view, batch)
         view = state.view.extended(batch)
         self._state = replace(state, view=view, answers={})
-        return self._to_all(
-            Ask(self.params.key, len(view.batches) - 1, view.dealers, view.mask_dealers, batch)
-        )
+        ask = Ask(self.params.key, len(view.batches) - 1, view.dealers, view.mask_dealers, batch)
+        unsigned = self._unsigned if ask.batch == 0 else {}
+        return [
+            Envelope(envelope.to, replace(ask, unsigned=unsigned.get(envelope.to, ())))
+            for envelope in self._to_all(ask)
+        ]
 
     def _assign(self, state: Asking, assignment: Assignment) -> Outbox:
         labels = tuple((party, assignment.labels[party]) for party in state.view.dealers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from secfpp.algebra.field import FieldArray, beside
 from secfpp.algebra.masking import deal_zero
 from secfpp.algebra.randomness import SEED_BYTES, Seed, expand, uniform
 from secfpp.errors import Misuse, PeerViolation
-from secfpp.protocol.commitments import Held, Verify, commit, is_bound, is_signed
+from secfpp.protocol.commitments import Held, SignedRoots, Verify, commit, is_bound
 from secfpp.protocol.messages import Commitment, Deal
 from secfpp.protocol.params import RoundParams
 
@@ -75,11 +75,12 @@ def deal(
     return messages, replace(dealt[dealer], commitment=commitments.get(dealer))
 
 
-def receive(params: RoundParams, me: str, dealer: str, message: Deal, verify: Verify) -> Held:
+def receive(params: RoundParams, me: str, dealer: str, message: Deal) -> Held:
     """Expand and check what `dealer` sent to `me`.
 
     A wrong shape or kind raises PeerViolation, and so does, where dealing is checked, what is not
-    the leaf that the dealer's signed root promises: that has not been received (§9).
+    the leaf that the dealer's root promises: that has not been received (§9). Whether the root is
+    signed is the coordinator's to check, once for all (see `disown`).
     """
     if bool(message.shares) == bool(message.abstains):
         raise PeerViolation(dealer, "a deal holds either shares or the reason why it has none")
@@ -101,11 +102,28 @@ def receive(params: RoundParams, me: str, dealer: str, message: Deal, verify: Ve
         about = (dealer, me, MASKS)
         masks = _expanded(params, about, message.masks, seeded, params.mask_count)
     held = Held(shares, masks, message.commitment)
-    _require_bound(params, me, dealer, held, verify)
+    _require_bound(params, me, dealer, held)
     return held
 
 
-def _require_bound(params: RoundParams, me: str, dealer: str, held: Held, verify: Verify) -> None:
+def disown(
+    params: RoundParams, held: Mapping[str, Held], unsigned: Collection[str], verify: Verify
+) -> dict[str, Held]:
+    """What is held, without what came of dealers whose roots the coordinator calls `unsigned` (§9).
+
+    Where one of them did sign the root that is held, PeerViolation names the coordinator.
+    """
+    roots = SignedRoots(params, verify)
+    for dealer in unsigned:
+        found = held[dealer].commitment if dealer in held else None
+        if found is None or roots.holds(dealer, found.root, found.signature):
+            raise PeerViolation(
+                params.coordinator, f"calls the root of {dealer} unsigned, which it is not"
+            )
+    return {dealer: own for dealer, own in held.items() if dealer not in unsigned}
+
+
+def _require_bound(params: RoundParams, me: str, dealer: str, held: Held) -> None:
     """Hold what was dealt against the dealer's commitment, which is due only if it is checked."""
     commitment = held.commitment
     due = params.checked and (held.shares != () or held.masks is not None)
@@ -113,8 +131,6 @@ def _require_bound(params: RoundParams, me: str, dealer: str, held: Held, verify
         raise PeerViolation(dealer, "dealt with a commitment that is not due, or without one")
     if commitment is None:
         return
-    if not is_signed(params, dealer, commitment.root, commitment.signature, verify):
-        raise PeerViolation(dealer, "the signature of its root is not of its certificate")
     if not is_bound(params, dealer, me, held):
         raise PeerViolation(dealer, "dealt something else than its signed root promises")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secfpp.errors import PeerViolation
 from secfpp.protocol.checking import lines_about, off_the_word
-from secfpp.protocol.commitments import Verify
+from secfpp.protocol.commitments import SignedRoots, Verify
 from secfpp.protocol.messages import Dispute, Opening
 from secfpp.protocol.opening import ready_text
 from secfpp.protocol.party_states import Checking
@@ -26,7 +26,7 @@ def leaf_in_dispute(state: Checking, me: str, dispute: Dispute, verify: Verify) 
             raise PeerViolation(params.coordinator, f"shows a word that {party} did not sign")
     if readies.get(me) != state.ready:
         raise PeerViolation(params.coordinator, "shows another word of this party than it gave")
-    lines = lines_about(readies).get(dispute.dealer, {})
+    lines = lines_about(readies, SignedRoots(params, verify)).get(dispute.dealer, {})
     root = held.commitment.root
     alike = {party: item for party, item in lines.items() if item.root == root}
     off = off_the_word(params, alike)

@@ -195,13 +195,18 @@ class CloseDealing:
 
 @dataclass(frozen=True)
 class Ask:
-    """Coordinator → party: the dealers U, the mask dealers V, and one batch of queries (§5)."""
+    """Coordinator → party: the dealers U, the mask dealers V, and one batch of queries (§5).
+
+    `unsigned`, in the first batch, are the dealers whose roots, as this party reported them, bear
+    no signature of theirs: what they dealt it has not been received (§9).
+    """
 
     key: AttemptKey
     batch: int
     dealers: tuple[str, ...]
     mask_dealers: tuple[str, ...]
     queries: tuple[Query, ...]
+    unsigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

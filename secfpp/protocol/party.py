@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from secfpp.errors import Misuse, PeerViolation, PolicyRefusal, RoundFailed
 from secfpp.protocol.circumstances import Circumstances, Release
-from secfpp.protocol.dealing import Abstention, Vectors, deal, receive
+from secfpp.protocol.dealing import Abstention, Vectors, deal, disown, receive
 from secfpp.protocol.disclosure import (
     View,
     check_agreement,
@@ -249,7 +249,7 @@ class PartyRound:
 
     def _on_deal(self, state: Sharing, sender: str, message: Deal) -> Outbox:
         try:
-            held = receive(state.params, self.me, sender, message, self._credentials.verify)
+            held = receive(state.params, self.me, sender, message)
         except PeerViolation as violation:  # It has not been received, and nothing else will come.
             self._violations.append(violation)
             return self._gather(replace(state, excused=state.excused | {sender}))
@@ -280,7 +280,10 @@ class PartyRound:
             return None
         view = View(ask.dealers, ask.mask_dealers)
         check_agreement(state.params, view)
-        return self._accept(Answering(state.params, pool(state.held, view), view, None), ask)
+        held = disown(state.params, state.held, ask.unsigned, self._credentials.verify)
+        reason = "the signature of its root is not of its certificate"
+        self._violations += [PeerViolation(dealer, reason) for dealer in ask.unsigned]
+        return self._accept(Answering(state.params, pool(held, view), view, None), ask)
 
     def _on_ask(self, state: Answering, ask: Ask) -> Outbox | None:
         if ask.batch > len(state.view.batches):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from secfpp.protocol.agreement import agree
 from secfpp.protocol.checking import Blame, conflict, lines_about
+from secfpp.protocol.commitments import SignedRoots
 from secfpp.protocol.disclosure import View
 from secfpp.protocol.messages import Ready
 from secfpp.protocol.params import RoundParams
@@ -34,7 +35,10 @@ class Settlement:
 
 
 def examine(
-    params: RoundParams, readies: Mapping[str, Ready], settlement: Settlement
+    params: RoundParams,
+    readies: Mapping[str, Ready],
+    roots: SignedRoots,
+    settlement: Settlement,
 ) -> tuple[View | None, Settlement]:
     """The view that the readies allow, and the settlement with every open conflict about it.
 
@@ -42,11 +46,11 @@ def examine(
     to be agreed on anew, without them. Too few parties, dealers or mask dealers raise RoundFailed.
     """
     named = {blame.blamed for blame in settlement.blames if blame.blamed == blame.dealer}
-    view = agree(params, readies, named)
+    view = agree(params, readies, roots, named)
     if not params.checked:
         return view, settlement
     used = [p for p in params.roster if p in view.dealers or p in view.mask_dealers]
-    lines = lines_about(readies)
+    lines = lines_about(readies, roots)
     found = {dealer: conflict(params, dealer, readies, lines[dealer]) for dealer in used}
     blames = tuple(blame for blame in found.values() if isinstance(blame, Blame))
     if blames:

@@ -50,6 +50,7 @@ def write_ask(message: Ask, body: wire.Ask) -> None:
     places = {dealer: place for place, dealer in enumerate(message.dealers)}
     for query in checks.few("Ask.queries", message.queries, checks.MAXIMUM_QUERIES):
         _write_query(query, places, body.queries.add())
+    body.unsigned.extend(checks.names("Ask.unsigned", message.unsigned))
 
 
 def read_ask(body: wire.Ask) -> Ask:
@@ -63,6 +64,7 @@ def read_ask(body: wire.Ask) -> Ask:
             checks.few("Ask.mask_dealers", body.mask_dealers, checks.MAXIMUM_PARTIES)
         ),
         queries=tuple(_read_query(query, dealers) for query in queries),
+        unsigned=tuple(checks.few("Ask.unsigned", body.unsigned, checks.MAXIMUM_PARTIES)),
     )
 
 

@@ -71,7 +71,7 @@ def everything_dealt(
             params, dealer, (vector,), randomness, Signer(dealer).sign
         )
         for party, message in messages.items():
-            held[party][dealer] = receive(params, party, dealer, message, verify)
+            held[party][dealer] = receive(params, party, dealer, message)
     return levels, held
 
 

@@ -18,7 +18,7 @@ from secfpp.cluster.queries import Query
 from secfpp.errors import RoundFailed
 from secfpp.protocol import dealing
 from secfpp.protocol.checking import BlameRule, judge
-from secfpp.protocol.commitments import Held
+from secfpp.protocol.commitments import Held, SignedRoots
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import View
 from secfpp.protocol.disputes import leaf_in_dispute
@@ -63,8 +63,13 @@ def with_dealing_of(
         params, dealer, (levels,), os.urandom, Signer(dealer).sign
     )
     for party, message in messages.items():
-        every[party][dealer] = dealing.receive(params, party, dealer, message, verify)
+        every[party][dealer] = dealing.receive(params, party, dealer, message)
     return every
+
+
+def roots_of(params: RoundParams) -> SignedRoots:
+    """Tells which roots are signed, by the signatures of `real_rounds`."""
+    return SignedRoots(params, verify)
 
 
 def signed(value: int) -> int:
@@ -92,7 +97,10 @@ def test_a_vector_out_of_range_makes_one_distance_show_a_coordinate(noticed, mon
     values = stack([answer.values for answer in answers.values()])
     opened = int(code.decode_total(code.product_degree, range(7), values).values[0])
     assert round(signed(far**2 - opened) / (2 * far)) == levels[victim][1]
-    assert examine(params, words(params, held), Settlement())[0].dealers == params.roster
+    assert (
+        examine(params, words(params, held), roots_of(params), Settlement())[0].dealers
+        == params.roster
+    )
     assert open_distances(params, (query,), answers, os.urandom) == ((opened,), ())
     if noticed:
         with pytest.raises(RoundFailed, match="out of range"):
@@ -141,9 +149,11 @@ def test_an_answer_from_a_share_that_nobody_checked_shows_a_coordinate(monkeypat
     levels, held = everything_dealt(params, os.urandom)
     held = with_a_share_off(params, held, monkeypatch)
     readies = words(params, held)
-    assert examine(params, readies, Settlement())[1].disputed == {("party-0", last)}
+    assert examine(params, readies, roots_of(params), Settlement())[1].disputed == {
+        ("party-0", last)
+    }
     late = {party: ready for party, ready in readies.items() if party != last}
-    view, settlement = examine(params, late, Settlement())
+    view, settlement = examine(params, late, roots_of(params), Settlement())
     assert (view.dealers, settlement.disputed) == (params.roster, frozenset())
 
     answers = answers_to(params, held, Query("party-3", ("party-0",)))
@@ -240,13 +250,15 @@ def test_with_three_liars_where_a_is_one_an_honest_leaf_is_opened_and_shows_a_ve
         readies[party] = Ready(params.key, lines, sign(party, ready_text(params, lines)))
 
     recipient = params.roster[honest]
-    assert examine(params, readies, Settlement())[1].disputed == {(victim, recipient)}
+    assert examine(params, readies, roots_of(params), Settlement())[1].disputed == {
+        (victim, recipient)
+    }
     state = Checking(params, held[recipient], readies[recipient])
     dispute = Dispute(params.key, victim, tuple(readies.items()))
     leaf = leaf_in_dispute(state, recipient, dispute, verify)
     known = [held[params.roster[liar]][victim].shares[0] for liar in liars]
     chunks = code.decode(code.share_degree, [honest, *liars], stack([leaf.shares[0], *known]))
     assert chunks.reshape(-1)[:4].to_signed().tolist() == levels[0].tolist()
-    blame = judge(params, victim, readies, (recipient, leaf))
+    blame = judge(params, victim, readies, roots_of(params), (recipient, leaf))
     assert blame is not None
     assert (blame.blamed, blame.rule) == (victim, BlameRule.BAD_LEAF)  # An honest dealer.

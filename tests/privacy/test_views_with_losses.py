@@ -15,6 +15,7 @@ import pytest
 from secfpp.algebra.coding import maximal_chunks
 from secfpp.errors import RoundFailed
 from secfpp.protocol.agreement import agree
+from secfpp.protocol.commitments import SignedRoots
 from secfpp.protocol.messages import Ready, Received
 
 from .distributions import Matrix, View, total_variation
@@ -179,8 +180,9 @@ def test_the_agreement_of_the_coordinator_ends_the_round_rather_than_use_masks_o
         )
         return Ready(params.key, items, b"")
 
+    roots = SignedRoots(params, lambda *_: False)
     two = {party: ready({"party-1", "party-2"}) for party in params.roster}
-    assert agree(params, two).mask_dealers == ("party-1", "party-2")
+    assert agree(params, two, roots).mask_dealers == ("party-1", "party-2")
     one = {party: ready({"party-2"}) for party in params.roster}
     with pytest.raises(RoundFailed, match=r"masks of 1 dealers .* T\+1 = 2 are needed"):
-        agree(params, one)
+        agree(params, one, roots)

@@ -1,7 +1,7 @@
 """Liars for whole rounds: changes of what an otherwise honest machine sends (protocol.md §9).
 
-Liars sign their lies properly; what is not signed properly does not come in (tests of the wire and
-of `receive`).
+Liars sign their lies properly, unless that is how they lie; what else is not signed properly does
+not come in (tests of the wire).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from secfpp.algebra.field import FieldArray, P, from_integers
 from secfpp.algebra.randomness import uniform
 from secfpp.protocol import party as party_module
 from secfpp.protocol.checking import judge
-from secfpp.protocol.commitments import Held, commit
+from secfpp.protocol.commitments import Held, SignedRoots, commit
 from secfpp.protocol.dealing import deal, receive
 from secfpp.protocol.messages import Answers, Deal, Opening, Ready, SumShare
 from secfpp.protocol.opening import ready_text
@@ -39,11 +39,13 @@ LIES = (
     "mask off the word",
     "masks that do not sum to zero",
     "two roots",
+    "unsigned root",
     "another leaf than promised",
     "no deal",
     "false check value",
     "check values of another polynomial",
     "denied deal",
+    "signature denied",
     "opens another leaf",
     "opens a leaf of another root",
     "opens nothing",
@@ -91,7 +93,7 @@ def bound_anew(
     """The same dealing after `change` of what some parties hold, its tree built and signed anew."""
     messages, own = dealt
     held = {
-        party: change(party, receive(params, party, dealer, message, lambda *_: True))
+        party: change(party, receive(params, party, dealer, message))
         for party, message in messages.items()
     }
     held[dealer] = change(dealer, own)
@@ -132,6 +134,10 @@ class LyingDealer:
         if "two roots" in lies:
             others, _ = self._rebound(params, dealer, messages, own, [], "shares")
             messages = {p: others[p] if p in victims else m for p, m in messages.items()}
+        if "unsigned root" in lies:
+            for victim in victims if own.commitment else ():
+                commitment = replace(messages[victim].commitment, signature=b"by nobody")
+                messages[victim] = replace(messages[victim], commitment=commitment)
         if "another leaf than promised" in lies:
             for victim in victims if messages[victims[0]].shares else ():
                 share = messages[victim].shares[0]
@@ -187,6 +193,9 @@ class LyingNetwork:
                 message = self._false_ready(post.sender, message)
             case Ready() if "check values of another polynomial" in lies:
                 message = self._aimed_ready(post.sender, message)
+            case Ready() if "signature denied" in lies and message.received[0].root:
+                first = replace(message.received[0], root_signature=b"by nobody")
+                message = self._resigned(post.sender, message, (first, *message.received[1:]))
             case Ready() if "denied deal" in lies:
                 message = self._resigned(post.sender, message, message.received[1:])
             case Answers() if "wrong answers" in lies:
@@ -278,10 +287,12 @@ def with_liars(
 
 def require_only_liars_are_named(network: Loopback, liars: Collection[str]) -> None:
     """No machine that is honest names anybody else, and what C names is proved by signed words."""
+    params, credentials = network.coordinator.params, network.coordinator.credentials
+    roots = SignedRoots(params, credentials.verify)
     for blame in network.coordinator.blames:
         assert blame.blamed in liars, (blame.blamed, blame.rule)
         opening = None if blame.opening is None else (blame.recipient, blame.opening)
-        again = judge(network.coordinator.params, blame.dealer, blame.readies, opening)
+        again = judge(params, blame.dealer, blame.readies, roots, opening)
         assert (again.blamed, again.rule) == (blame.blamed, blame.rule)
     for machine in (network.coordinator, *network.parties.values()):
         if getattr(machine, "me", "") not in liars:

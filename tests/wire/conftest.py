@@ -102,6 +102,9 @@ def _of_a_round() -> dict[str, Message]:
             dealers[:2],
             (Query("party-0", ("party-1", "party-3")), Query("party-4", dealers)),
         ),
+        "ask, unsigned": Ask(
+            key, 0, dealers, dealers[:2], (Query("party-0", ("party-1",)),), ("party-3",)
+        ),
         "answers": Answers(key, 3, _residues(P - 1, 5)),
         "assign": Assign(key, 4, tuple((party, index % 2) for index, party in enumerate(dealers))),
         "echo, batch": Echo(key, EchoStage.BATCH, 1, _bytes(0), b"signed"),

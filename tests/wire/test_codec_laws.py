@@ -114,8 +114,8 @@ def asks(draw: st.DrawFn) -> Ask:
     dealers = tuple(draw(ROSTERS))
     members = st.lists(st.sampled_from(dealers), min_size=1, unique=True).map(tuple)
     queries = st.lists(st.builds(Query, st.sampled_from(dealers), members), max_size=5)
-    mask_dealers = draw(ROSTERS)
-    return Ask(draw(KEYS), draw(COUNTS), dealers, tuple(mask_dealers), tuple(draw(queries)))
+    mask_dealers, unsigned = tuple(draw(ROSTERS)), tuple(draw(ROSTERS))
+    return Ask(draw(KEYS), draw(COUNTS), dealers, mask_dealers, tuple(draw(queries)), unsigned)
 
 
 @st.composite

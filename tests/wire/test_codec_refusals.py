@@ -234,6 +234,11 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
         lambda e: e.ask.dealers.extend(e.ask.dealers[:1]),
         "Ask.dealers",
     ),
+    "an unsigned dealer twice": (
+        "ask, unsigned",
+        lambda e: e.ask.unsigned.extend(e.ask.unsigned[:1]),
+        "Ask.unsigned",
+    ),
     "a subject that is no dealer": (
         "ask",
         lambda e: setattr(e.ask.queries[0], "subject", 4),
@@ -319,6 +324,11 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
         "ask",
         lambda e: e.ask.mask_dealers.extend(["party-9"] * 511),
         "Ask.mask_dealers holds 513 entries",
+    ),
+    "a flood of unsigned dealers": (
+        "ask, unsigned",
+        lambda e: e.ask.unsigned.extend(["party-9"] * 512),
+        "Ask.unsigned holds 513 entries",
     ),
     "a flood of queries": (
         "ask",

@@ -209,18 +209,20 @@ class Query(_message.Message):
     def __init__(self, subject: _Optional[int] = ..., members: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Ask(_message.Message):
-    __slots__ = ("key", "batch", "dealers", "mask_dealers", "queries")
+    __slots__ = ("key", "batch", "dealers", "mask_dealers", "queries", "unsigned")
     KEY_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     DEALERS_FIELD_NUMBER: _ClassVar[int]
     MASK_DEALERS_FIELD_NUMBER: _ClassVar[int]
     QUERIES_FIELD_NUMBER: _ClassVar[int]
+    UNSIGNED_FIELD_NUMBER: _ClassVar[int]
     key: AttemptKey
     batch: int
     dealers: _containers.RepeatedScalarFieldContainer[str]
     mask_dealers: _containers.RepeatedScalarFieldContainer[str]
     queries: _containers.RepeatedCompositeFieldContainer[Query]
-    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., batch: _Optional[int] = ..., dealers: _Optional[_Iterable[str]] = ..., mask_dealers: _Optional[_Iterable[str]] = ..., queries: _Optional[_Iterable[_Union[Query, _Mapping]]] = ...) -> None: ...
+    unsigned: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., batch: _Optional[int] = ..., dealers: _Optional[_Iterable[str]] = ..., mask_dealers: _Optional[_Iterable[str]] = ..., queries: _Optional[_Iterable[_Union[Query, _Mapping]]] = ..., unsigned: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Answers(_message.Message):
     __slots__ = ("key", "batch", "values")
