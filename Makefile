@@ -34,7 +34,7 @@ demo: $(STAMP)
 	@$(BIN)/secfpp demo && echo "demo: passed"
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup && echo "test: passed"
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup && echo "test: passed"
 
 faults: export SECFPP_FAULTS_JSON ?= $(VENV)/faults.json
 faults: $(STAMP)

@@ -73,7 +73,7 @@ def measured(
         "61 bits": Form(packed, unpacked),
     }
     journeys = {name: Journey(form, values) for name, form in forms.items()}
-    if not all(journey.arrived().equal(values) for journey in journeys.values()):
+    if not all(journey.arrived() == values for journey in journeys.values()):
         raise SystemExit("a vector did not arrive as it was sent")
     spent: dict[str, list[float]] = {name: [] for name in journeys}
     for _ in range(repeats):

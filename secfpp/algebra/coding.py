@@ -227,7 +227,7 @@ class LagrangeCode:
         """Whether the values (points, columns) all lie on polynomials of this degree."""
         needed = self.threshold(degree)
         sources, others = points[:needed], points[needed:]
-        return not others or (_matrix(sources, others) @ values[:needed]).equal(values[needed:])
+        return not others or _matrix(sources, others) @ values[:needed] == values[needed:]
 
 
 @lru_cache(maxsize=16)  # A party needs a few; at n = 1,000 each has four megabytes.

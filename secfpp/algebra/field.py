@@ -61,6 +61,7 @@ class FieldArray:
         return cls(np.frombuffer(data, dtype="<u8").astype(np.uint64, copy=False).reshape(shape))
 
     def __eq__(self, other: object) -> bool:
+        """Whether both hold the same residues in the same shape."""
         return isinstance(other, FieldArray) and np.array_equal(self._values, other._values)
 
     __hash__ = None  # type: ignore[assignment]  # Equal arrays would need equal, costly hashes.
@@ -84,10 +85,6 @@ class FieldArray:
         """Signed integers: a residue above (P−1)/2 stands for a negative number."""
         signed = self._values.astype(np.int64)
         return np.where(signed > P // 2, signed - P, signed)
-
-    def equal(self, other: FieldArray) -> bool:
-        """Whether both hold the same residues in the same shape."""
-        return self.shape == other.shape and bool(np.array_equal(self._values, other._values))
 
     def reshape(self, *shape: int) -> FieldArray:
         """The same residues in another shape."""

@@ -18,7 +18,7 @@ from secfpp.bench.work import most_clusters
 from secfpp.errors import RoundFailed
 from secfpp.transport.profiles import Profile
 
-pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+pytestmark = pytest.mark.xdist_group("processes")
 
 PROMISED = {
     *("parties", "dim", "chunks", "colluders", "clusters", "net", "mode", "flights", "batches"),

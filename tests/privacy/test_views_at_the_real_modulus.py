@@ -176,10 +176,10 @@ def test_at_the_real_modulus_every_run_has_an_equally_likely_twin_with_other_vec
     difference = bare[0] - bare[1]
     chosen = rng.sample(range(code.parties), code.product_degree)
     moved = deal_zero(code, 1, {j: masks[j] + difference[j] for j in chosen})
-    assert (bare[0] + masks).equal(bare[1] + moved)
+    assert bare[0] + masks == bare[1] + moved
     for j in coalition:
-        assert masks[j].equal(moved[j])
-        assert all(one[j].equal(two[j]) for one, two in zip(*runs, strict=True))
+        assert masks[j] == moved[j]
+        assert all(one[j] == two[j] for one, two in zip(*runs, strict=True))
 
 
 def turned(vectors: list[list[int]], rng: random.Random) -> list[list[int]]:
@@ -207,4 +207,4 @@ def test_at_the_real_modulus_all_sum_shares_follow_from_the_sum_and_the_colluder
     ]
     total = residues([sum(column) for column in zip(*vectors, strict=True)])
     known = {j: sum_of([shares[j] for shares in dealt]) for j in coalition}
-    assert code.share(total, known).equal(sum_of(dealt))
+    assert code.share(total, known) == sum_of(dealt)

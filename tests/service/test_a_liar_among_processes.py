@@ -18,7 +18,7 @@ from secfpp.journal.evidence import check_evidence
 from secfpp.pki import store
 from secfpp.pki.names import Role
 
-pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+pytestmark = pytest.mark.xdist_group("processes")
 
 LIAR_NAME = "party-5"
 LIAR = """

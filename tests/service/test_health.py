@@ -18,7 +18,7 @@ from secfpp.transport.grpc_tls import MAILBOX, Mailbox, client_channel
 from secfpp.transport.grpcio import grpc, health_pb2, health_pb2_grpc
 from secfpp.transport.operator_api import OPERATOR
 
-pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+pytestmark = pytest.mark.xdist_group("restarts")
 
 PARTY = "party-1"
 States = health_pb2.HealthCheckResponse

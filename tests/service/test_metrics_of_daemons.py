@@ -20,7 +20,7 @@ from secfpp.demo.launcher import COORDINATOR, Federation, free_ports
 from secfpp.demo.scenario import Training, scenario
 from secfpp.pki.certificates import LEAF_DAYS
 
-pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+pytestmark = pytest.mark.xdist_group("processes")
 
 PROMTOOL = shutil.which("promtool")
 ROUNDS = 2

@@ -14,7 +14,7 @@ from secfpp.pki.store import Identity
 from secfpp.settings.files import JobSettings, TrainingJob
 from secfpp.transport.operator_api import OperatorClient
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("restarts")
 
 DIM, ROUNDS = 256, 2
 JOB = JobSettings(name="both", rounds=ROUNDS, training=TrainingJob(kind="vectors", dim=DIM))

@@ -26,7 +26,7 @@ from secfpp.pki.store import Identity, throwaway_federation
 from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.transport.operator_api import OperatorClient
 
-pytestmark = pytest.mark.xdist_group("processes")  # One federation at a time on two cores.
+pytestmark = pytest.mark.xdist_group("processes")
 
 WAITS = Waits(connect_wait=25, idle_timeout=30, round_deadline=60)
 

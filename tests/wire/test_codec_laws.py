@@ -211,7 +211,7 @@ def same(one: object, other: object) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, FieldArray) and isinstance(other, FieldArray):
-        return one.equal(other)
+        return one.values.tolist() == other.values.tolist()
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(same, one, other))
     if dataclasses.is_dataclass(one):
