@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -54,8 +55,7 @@ def read_bytes(path: Path) -> bytes:
 
 def write_json(path: Path, data: Mapping[str, object]) -> None:
     """Write one JSON object, with a schema version, indented for people."""
-    text = json.dumps({"schema_version": 1, **data}, indent=1, ensure_ascii=False)
-    write_bytes(path, text.encode() + b"\n")
+    write_bytes(path, to_json({"schema_version": 1, **data}, indent=1) + b"\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

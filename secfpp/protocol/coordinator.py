@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from secfpp.cluster.queries import Assignment, Clusterer, Task
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
-from secfpp.protocol.checking import Blame, is_well_formed, judge
+from secfpp.protocol.checking import Blame, judge
 from secfpp.protocol.circumstances import Credentials
 from secfpp.protocol.commitments import SignedRoots
 from secfpp.protocol.coordinator_states import (
@@ -21,9 +21,11 @@ from secfpp.protocol.coordinator_states import (
     Gathering,
     Settling,
     State,
+    awaited,
+    describe,
 )
 from secfpp.protocol.dealing import Randomness
-from secfpp.protocol.disclosure import Disclosed, OpenedDistance, check_batch, clusters_of
+from secfpp.protocol.disclosure import Disclosed, OpenedDistance, check_batch, disclosure
 from secfpp.protocol.messages import (
     Answers,
     Ask,
@@ -38,10 +40,10 @@ from secfpp.protocol.messages import (
     Ready,
     RoundMessage,
 )
-from secfpp.protocol.opening import open_distances, ready_text, require_possible
+from secfpp.protocol.opening import open_distances, require_possible
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
-from secfpp.protocol.settlement import Settlement, examine
+from secfpp.protocol.settlement import Settlement, check_ready, examine
 from secfpp.protocol.transcript import Transcript
 
 Outbox = list[Envelope]
@@ -166,15 +168,7 @@ class CoordinatorRound:
     @property
     def awaiting(self) -> tuple[str, ...]:
         """The parties whose next message is missing, in roster order."""
-        match self._state:
-            case Gathering(readies=come) | Asking(answers=come) | Closing(done=come):
-                present: Mapping[str, object] = come
-            case Settling():
-                disputed = {recipient for _, recipient in self._settlement.disputed}
-                present = dict.fromkeys(set(self.params.roster) - disputed)
-            case _:
-                return ()
-        return tuple(p for p in self.params.roster if p not in present and p not in self._lost)
+        return awaited(self._state, self.params, self._lost)
 
     def fail(self, code: str, reason: str) -> Outbox:
         """End the attempt without its goal and tell every party that is not lost."""
@@ -201,21 +195,7 @@ class CoordinatorRound:
 
     def describe(self) -> str:
         """What the attempt waits for, in words and names."""
-        awaited = ", ".join(self.awaiting)
-        match self._state:
-            case Gathering(readies=readies):
-                return f"shares are ready at {len(readies)} parties, waiting for {awaited}"
-            case Settling():
-                return f"conflicts about what was dealt, waiting for the leaves of {awaited}"
-            case Asking(view=view, answers=answers):
-                return (
-                    f"{len(answers)} of {self.params.answers_needed} needed answers to batch "
-                    f"{len(view.batches)} have come, waiting for {awaited}"
-                )
-            case Closing(done=done):
-                return f"{len(done)} parties have finished, waiting for {awaited}"
-            case state:
-                return type(state).__name__.lower()
+        return describe(self._state, self.params, self._lost)
 
     # --- The state diagram.
 
@@ -247,15 +227,7 @@ class CoordinatorRound:
                 )
 
     def _on_ready(self, state: Gathering, sender: str, ready: Ready) -> Outbox:
-        text = ready_text(self.params, ready.received)
-        if not self.credentials.verify(sender, text, ready.signature):
-            raise PeerViolation(sender, "the signature of its Ready is not of its certificate")
-        dealers = [item.dealer for item in ready.received]
-        named = set(dealers)
-        if dealers != [party for party in self.params.roster if party in named]:
-            raise PeerViolation(sender, "its Ready names parties that are not on the roster")
-        if not all(is_well_formed(self.params, item) for item in ready.received):
-            raise PeerViolation(sender, "its Ready has not the check values that it owes")
+        check_ready(self.params, sender, ready, self.credentials.verify)
         self._unsigned[sender] = tuple(
             item.dealer for item in ready.received if not self._roots.counts(item)
         )
@@ -310,7 +282,7 @@ class CoordinatorRound:
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
         if self._settlement.disputed:
-            self._state = Settling(readies)
+            self._state = Settling(readies, self._settlement.disputed)
             words = tuple(
                 (party, readies[party]) for party in self.params.roster if party in readies
             )
@@ -333,12 +305,14 @@ class CoordinatorRound:
 
     def _on_opening(self, state: Settling, sender: str, opening: Opening) -> Outbox:
         """Name whom the opened leaf shows to be wrong; what is not that leaf shows nothing."""
-        if (opening.dealer, sender) not in self._settlement.disputed:
+        if (opening.dealer, sender) not in state.disputed:
             raise PeerViolation(sender, "opened a leaf that nobody disputed")
         blame = judge(self.params, opening.dealer, state.readies, self._roots, (sender, opening))
         if blame is None:
             return self.lose(sender, "opened something else than the leaf in dispute")
         self._settlement = self._settlement.answered((opening.dealer, sender), blame)
+        state = replace(state, disputed=self._settlement.disputed)
+        self._state = state
         return self._settled(state)
 
     def _settled(self, state: Settling) -> Outbox:
@@ -388,15 +362,7 @@ class CoordinatorRound:
 
     def _assign(self, state: Asking, assignment: Assignment) -> Outbox:
         labels = tuple((party, assignment.labels[party]) for party in state.view.dealers)
-        clusters = clusters_of(labels)
-        smallest = self.params.minimum_cluster
-        disclosed = Disclosed(
-            key=self.params.key,
-            distances=state.opened,
-            labels=labels,
-            means=tuple(cluster for cluster in clusters if len(cluster) >= smallest),
-            small=tuple(cluster for cluster in clusters if len(cluster) < smallest),
-        )
+        disclosed = disclosure(self.params, state.opened, labels)
         self._disclosed = disclosed
         self._state = Closing(disclosed, {})
         return self._to_all(Assign(self.params.key, len(state.view.batches), labels))

@@ -1,17 +1,21 @@
 """The states of the coordinator in one attempt, each holding what is known then and nothing else.
 
 Gathering → (Settling →) Asking → Closing → Closed            (anything may end in Failed)
+
+Each can say whose word it waits for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass
 
 from secfpp.cluster.queries import Assignment, Batch
 from secfpp.protocol.disclosure import Disclosed, OpenedDistance, View
 from secfpp.protocol.messages import Answers, Done, Ready
+from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
+from secfpp.protocol.settlement import Conflict
 
 Asked = Generator[Batch, tuple[int, ...], Assignment]
 
@@ -31,10 +35,11 @@ class Gathering:
 class Settling:
     """Check values of some dealer lie off the word: the recipients are asked to open their leaves.
 
-    Nothing is asked about any vector before that is settled.
+    Nothing is asked about any vector before that is settled; `disputed` is what is still open.
     """
 
     readies: Mapping[str, Ready]
+    disputed: frozenset[Conflict]
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,3 +70,34 @@ class Closed:
 
 
 State = Gathering | Settling | Asking | Closing | Closed | Failed
+
+
+def awaited(state: State, params: RoundParams, lost: Collection[str]) -> tuple[str, ...]:
+    """The parties whose next message is missing, in roster order."""
+    match state:
+        case Gathering(readies=come) | Asking(answers=come) | Closing(done=come):
+            return tuple(p for p in params.roster if p not in come and p not in lost)
+        case Settling(disputed=disputed):
+            recipients = {recipient for _, recipient in disputed}
+            return tuple(p for p in params.roster if p in recipients and p not in lost)
+        case _:
+            return ()
+
+
+def describe(state: State, params: RoundParams, lost: Collection[str]) -> str:
+    """What an attempt in this state waits for, in words and names."""
+    names = ", ".join(awaited(state, params, lost))
+    match state:
+        case Gathering(readies=readies):
+            return f"shares are ready at {len(readies)} parties, waiting for {names}"
+        case Settling():
+            return f"conflicts about what was dealt, waiting for the leaves of {names}"
+        case Asking(view=view, answers=answers):
+            return (
+                f"{len(answers)} of {params.answers_needed} needed answers to batch "
+                f"{len(view.batches)} have come, waiting for {names}"
+            )
+        case Closing(done=done):
+            return f"{len(done)} parties have finished, waiting for {names}"
+        case _:
+            return type(state).__name__.lower()

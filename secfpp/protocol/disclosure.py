@@ -213,3 +213,19 @@ class Disclosed:
     means: tuple[tuple[str, ...], ...]
     small: tuple[tuple[str, ...], ...]
     unopened: tuple[Query, ...] = ()
+
+
+def disclosure(
+    params: RoundParams,
+    opened: tuple[OpenedDistance, ...],
+    labels: tuple[tuple[str, int], ...],
+) -> Disclosed:
+    """What an attempt discloses that ends with an assignment: means go to clusters large enough."""
+    clusters, smallest = clusters_of(labels), params.minimum_cluster
+    return Disclosed(
+        key=params.key,
+        distances=opened,
+        labels=labels,
+        means=tuple(cluster for cluster in clusters if len(cluster) >= smallest),
+        small=tuple(cluster for cluster in clusters if len(cluster) < smallest),
+    )

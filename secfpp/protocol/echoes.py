@@ -1,10 +1,12 @@
-"""Who vouches for which view of the round (docs/protocol.md §8)."""
+"""Who vouches for which view of the round, by signed words to everyone (docs/protocol.md §8)."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from secfpp.protocol.messages import EchoStage
+from secfpp.errors import PeerViolation, PolicyRefusal
+from secfpp.protocol.circumstances import Credentials
+from secfpp.protocol.messages import Echo, EchoStage, Envelope
 from secfpp.protocol.params import RoundParams
 
 Position = tuple[EchoStage, int]
@@ -13,32 +15,60 @@ Position = tuple[EchoStage, int]
 class Echoes:
     """The digests that parties have signed, for each batch and for the assignment."""
 
-    def __init__(self) -> None:
+    def __init__(self, me: str, credentials: Credentials) -> None:
+        self._me = me
+        self._credentials = credentials
         self._own: dict[Position, bytes] = {}
         self._heard: dict[Position, set[str]] = {}
         self._count: Counter[tuple[Position, bytes]] = Counter()
 
-    def vouch(self, stage: EchoStage, batch: int, digest: bytes) -> None:
-        """Record this party's own view."""
-        self._own[stage, batch] = digest
+    def vouch(
+        self, params: RoundParams, stage: EchoStage, batch: int, digest: bytes
+    ) -> list[Envelope]:
+        """Record this party's own view; its signed digest, to all others.
 
-    def add(self, sender: str, stage: EchoStage, batch: int, digest: bytes) -> None:
-        """Record another party's view, its first word only; it may come before one's own."""
-        heard = self._heard.setdefault((stage, batch), set())
+        PolicyRefusal where too many have been shown something else.
+        """
+        self._own[stage, batch] = digest
+        self._check_split(params, stage, batch)
+        signature = self._credentials.sign(echo_text(params, stage, batch, digest))
+        echo = Echo(params.key, stage, batch, digest, signature)
+        return [Envelope(party, echo) for party in params.roster if party != self._me]
+
+    def hear(self, params: RoundParams, sender: str, echo: Echo) -> None:
+        """Record another party's view, its first word only; it may come before one's own.
+
+        PeerViolation names who echoes what there cannot be, or what it did not sign; PolicyRefusal
+        as `vouch`.
+        """
+        if echo.batch > params.query_budget:  # Each batch has a query.
+            raise PeerViolation(sender, f"echoed batch {echo.batch}, more than there can be")
+        text = echo_text(params, echo.stage, echo.batch, echo.digest)
+        if not self._credentials.verify(sender, text, echo.signature):
+            raise PeerViolation(sender, "the signature of its echo is not of its certificate")
+        position = (echo.stage, echo.batch)
+        heard = self._heard.setdefault(position, set())
         if sender not in heard:
             heard.add(sender)
-            self._count[(stage, batch), digest] += 1
+            self._count[position, echo.digest] += 1
+        self._check_split(params, *position)
 
     def agreed(self, stage: EchoStage, batch: int) -> int:
         """How many parties saw what this one saw, itself included; 0 while it has seen nothing."""
         own = self._own.get((stage, batch))
         return 0 if own is None else 1 + self._count[(stage, batch), own]
 
-    def different(self, stage: EchoStage, batch: int) -> int:
-        """How many parties saw something else; 0 while this one has seen nothing."""
+    def _check_split(self, params: RoundParams, stage: EchoStage, batch: int) -> None:
+        """Refuse as soon as too many saw something else for a quorum ever to agree with us."""
         own = self._own.get((stage, batch))
         heard = self._heard.get((stage, batch), ())
-        return 0 if own is None else len(heard) - self._count[(stage, batch), own]
+        others = 0 if own is None else len(heard) - self._count[(stage, batch), own]
+        if params.parties - others < params.echo_quorum:
+            raise PolicyRefusal(
+                "echo",
+                f"{others} of {params.parties} parties were shown something else at {stage.value} "
+                f"{batch}; {params.echo_quorum} equal views are needed",
+            )
 
 
 def echo_text(params: RoundParams, stage: EchoStage, batch: int, digest: bytes) -> bytes:

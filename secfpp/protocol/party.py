@@ -18,10 +18,9 @@ from secfpp.protocol.disclosure import (
     check_agreement,
     check_batch,
     check_labels,
-    clusters_of,
 )
 from secfpp.protocol.disputes import leaf_in_dispute
-from secfpp.protocol.echoes import Echoes, echo_text
+from secfpp.protocol.echoes import Echoes
 from secfpp.protocol.messages import (
     Answers,
     Ask,
@@ -39,15 +38,7 @@ from secfpp.protocol.messages import (
     RoundMessage,
     SumShare,
 )
-from secfpp.protocol.opening import (
-    Mean,
-    masked_answers,
-    open_mean,
-    pool,
-    ready_text,
-    received_by,
-    sum_shares,
-)
+from secfpp.protocol.opening import masked_answers, pool, ready_text, received_by
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import (
     Answering,
@@ -61,13 +52,13 @@ from secfpp.protocol.party_states import (
     State,
     Summing,
     Waiting,
+    waiting_for,
 )
+from secfpp.protocol.speakers import check_command, check_speaker
+from secfpp.protocol.summing import admit, conclude, release
 from secfpp.protocol.transcript import Transcript
 
 Outbox = list[Envelope]
-
-COMMANDS = Open | CloseDealing | Dispute | Ask | Assign
-"""What only the coordinator says."""
 
 
 class PartyRound:
@@ -81,7 +72,7 @@ class PartyRound:
         self._randomness = circumstances.randomness
         self._state: State = Waiting()
         self._transcript = Transcript()
-        self._echoes = Echoes()
+        self._echoes = Echoes(me, circumstances.credentials)
         self._early: list[tuple[str, RoundMessage]] = []
         self._violations: list[PeerViolation] = []
 
@@ -127,24 +118,7 @@ class PartyRound:
 
     def waiting_for(self) -> str:
         """What the party waits for now, in words and names; no secret is in it."""
-        match self._state:
-            case Preparing():
-                return "training its own prompt"
-            case Sharing(params=params, held=held):
-                missing = [party for party in params.roster if party not in held]
-                return f"waiting for shares of {', '.join(missing)}"
-            case Assigned(params=params, assign=assign):
-                count = self._echoes.agreed(EchoStage.ASSIGNMENT, assign.batches)
-                return f"waiting for echoes: {count} of {params.echo_quorum} needed agree"
-            case Summing(params=params, sums=sums, label=label):
-                helpers = params.helpers(0 if label is None else label)
-                missing = [party for party in helpers if party not in sums]
-                return (
-                    f"waiting for sums: {len(sums)} came, {params.sums_needed} are needed, "
-                    f"missing {', '.join(missing)}"
-                )
-            case state:
-                return f"waiting for the coordinator while {type(state).__name__}"
+        return waiting_for(self._state, self._echoes)
 
     # --- Delivery: each message meets the state it is for.
 
@@ -182,13 +156,12 @@ class PartyRound:
     def _step(self, sender: str, message: RoundMessage) -> Outbox | None:
         """The state diagram: what to send, or None where the message is ahead of its time."""
         state = self._state
-        if isinstance(message, COMMANDS) and sender != self._policy.coordinator:
-            raise PeerViolation(sender, f"sent {type(message).__name__} as if it coordinated")
+        check_command(self._policy.coordinator, sender, message)
         if isinstance(state, Waiting):
             return self._open(message.params) if isinstance(message, Open) else None
         if isinstance(state, Finished | Failed):
             return []
-        self._require_member(state.params, sender, message)
+        check_speaker(state.params, sender, message)
         match state, message:
             case _, Halt(code=code, reason=reason) if sender == self._policy.coordinator:
                 self._state = Failed(code, reason)
@@ -218,21 +191,13 @@ class PartyRound:
             case Answering() | Assigned(), SumShare():
                 return None
             case Summing(), SumShare():
-                return self._on_sum(state, sender, message)
+                return self._conclude(admit(state, sender, message))
             case Checking() | Answering() | Assigned() | Summing(), Deal() | CloseDealing():
                 return []  # Too late: the coordinator has been told what had come by then.
             case _:
                 raise PeerViolation(
                     sender, f"sent {type(message).__name__} while {type(state).__name__}"
                 )
-
-    def _require_member(self, params: RoundParams, sender: str, message: RoundMessage) -> None:
-        if sender != params.coordinator and sender not in params.places:
-            raise PeerViolation(sender, "is not on the roster of this attempt")
-        if message.key != params.key:
-            raise PeerViolation(sender, f"{type(message).__name__} belongs to another attempt")
-        if sender == params.coordinator and isinstance(message, Deal | Echo | SumShare):
-            raise PeerViolation(sender, f"sent {type(message).__name__}, which only parties send")
 
     # --- The transitions, in the order in which a prompt meets them.
 
@@ -304,7 +269,7 @@ class PartyRound:
         if state.params.only_batch:
             return self._answer(state)
         digest = state.view.digest(state.params, EchoStage.BATCH, None)
-        echoes = self._vouch(state.params, EchoStage.BATCH, ask.batch, digest)
+        echoes = self._echoes.vouch(state.params, EchoStage.BATCH, ask.batch, digest)
         return echoes + self._answer(state)
 
     def _answer(self, state: Answering) -> Outbox:
@@ -332,68 +297,32 @@ class PartyRound:
             raise PolicyRefusal("attempt", "this party vouched for another assignment before")
         self.released = Release(state.params.roster, assign.labels)
         digest = state.view.digest(state.params, EchoStage.ASSIGNMENT, assign)
-        echoes = self._vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)
+        echoes = self._echoes.vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)
         return echoes + self._release(Assigned(state.params, state.pooled, state.view, assign))
 
     def _release(self, state: Assigned) -> Outbox:
         """Send the sum shares once enough parties vouch for the same view (§7, §8)."""
         self._state = state
-        params, assign = state.params, state.assign
-        if self._echoes.agreed(EchoStage.ASSIGNMENT, assign.batches) < params.echo_quorum:
+        params, batches = state.params, state.assign.batches
+        if self._echoes.agreed(EchoStage.ASSIGNMENT, batches) < params.echo_quorum:
             return []
-        outbox: Outbox = []
-        own: dict[str, SumShare] = {}
-        pooled, dealers = state.pooled, state.view.dealers
-        owed = () if pooled is None else sum_shares(params, self.me, pooled, dealers, assign)
-        for member, share in owed:
-            if member == self.me:
-                own[self.me] = share
-            else:
-                outbox.append(Envelope(member, share))
-        label = dict(assign.labels).get(self.me)
-        cluster = () if label is None else clusters_of(assign.labels)[label]
-        return outbox + self._conclude(Summing(params, assign.labels, label, cluster, own))
-
-    def _on_sum(self, state: Summing, sender: str, share: SumShare) -> Outbox:
-        params = state.params
-        if share.cluster != state.label or not params.helps(sender, share.cluster):
-            raise PeerViolation(sender, "sent a sum of a cluster that is not ours, or is no helper")
-        if share.values.shape != (params.prompt_code.width(params.prompt_sharing.dim),):
-            raise PeerViolation(sender, "sent a sum share of a wrong width")
-        return self._conclude(replace(state, sums={**state.sums, sender: share}))
+        summing, outbox = release(state, self.me)
+        return outbox + self._conclude(summing)
 
     def _conclude(self, state: Summing) -> Outbox:
         """Open the cluster's mean when enough sums have come, or finish where there is none."""
         self._state = state
-        params, cluster = state.params, state.cluster
-        mean: Mean | None = None
-        if len(cluster) >= params.minimum_cluster:
-            if len(state.sums) < params.sums_needed:
-                return []
-            mean, liars = open_mean(params, state.sums, len(cluster), self._randomness)
-            reason = "its share of the cluster's sum was wrong; it was left out"
-            self._violations += [PeerViolation(liar, reason) for liar in liars]
-        self._state = Finished(params, state.labels, cluster, mean)
-        return [Envelope(params.coordinator, Done(params.key, mean is not None))]
-
-    # --- Echoes.
-
-    def _vouch(self, params: RoundParams, stage: EchoStage, batch: int, digest: bytes) -> Outbox:
-        """Record the own view and send its signed digest to all others."""
-        self._echoes.vouch(stage, batch, digest)
-        self._check_split(params, stage, batch)
-        signature = self._credentials.sign(echo_text(params, stage, batch, digest))
-        echo = Echo(params.key, stage, batch, digest, signature)
-        return [Envelope(party, echo) for party in params.roster if party != self.me]
+        concluded = conclude(state, self._randomness)
+        if concluded is None:
+            return []
+        self._state, liars = concluded
+        reason = "its share of the cluster's sum was wrong; it was left out"
+        self._violations += [PeerViolation(liar, reason) for liar in liars]
+        done = Done(state.params.key, self._state.mean is not None)
+        return [Envelope(state.params.coordinator, done)]
 
     def _on_echo(self, state: Running, sender: str, echo: Echo) -> Outbox:
-        if echo.batch > state.params.query_budget:  # Each batch has a query.
-            raise PeerViolation(sender, f"echoed batch {echo.batch}, more than there can be")
-        text = echo_text(state.params, echo.stage, echo.batch, echo.digest)
-        if not self._credentials.verify(sender, text, echo.signature):
-            raise PeerViolation(sender, "the signature of its echo is not of its certificate")
-        self._echoes.add(sender, echo.stage, echo.batch, echo.digest)
-        self._check_split(state.params, echo.stage, echo.batch)
+        self._echoes.hear(state.params, sender, echo)
         match state:
             case Answering():
                 return self._answer(state)
@@ -401,16 +330,6 @@ class PartyRound:
                 return self._release(state)
             case _:
                 return []
-
-    def _check_split(self, params: RoundParams, stage: EchoStage, batch: int) -> None:
-        """Refuse as soon as too many saw something else for a quorum ever to agree with us."""
-        others = self._echoes.different(stage, batch)
-        if params.parties - others < params.echo_quorum:
-            raise PolicyRefusal(
-                "echo",
-                f"{others} of {params.parties} parties were shown something else at {stage.value} "
-                f"{batch}; {params.echo_quorum} equal views are needed",
-            )
 
     # --- Ends.
 

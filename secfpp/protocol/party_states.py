@@ -2,6 +2,8 @@
 
 Waiting → Preparing → Sharing → Checking → Answering → Assigned → Summing → Finished
                          (anything may end in Failed)
+
+Each can say what it waits for.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 
 from secfpp.protocol.commitments import Held
 from secfpp.protocol.disclosure import View
-from secfpp.protocol.messages import Ask, Assign, Ready, SumShare
+from secfpp.protocol.echoes import Echoes
+from secfpp.protocol.messages import Ask, Assign, EchoStage, Ready, SumShare
 from secfpp.protocol.opening import Mean, Pooled
 from secfpp.protocol.params import RoundParams
 
@@ -107,3 +110,25 @@ class Failed:
 
 Running = Preparing | Sharing | Checking | Answering | Assigned | Summing
 State = Waiting | Running | Finished | Failed
+
+
+def waiting_for(state: State, echoes: Echoes) -> str:
+    """What a party in this state waits for, in words and names; no secret is in it."""
+    match state:
+        case Preparing():
+            return "training its own prompt"
+        case Sharing(params=params, held=held):
+            missing = [party for party in params.roster if party not in held]
+            return f"waiting for shares of {', '.join(missing)}"
+        case Assigned(params=params, assign=assign):
+            count = echoes.agreed(EchoStage.ASSIGNMENT, assign.batches)
+            return f"waiting for echoes: {count} of {params.echo_quorum} needed agree"
+        case Summing(params=params, sums=sums, label=label):
+            helpers = params.helpers(0 if label is None else label)
+            missing = [party for party in helpers if party not in sums]
+            return (
+                f"waiting for sums: {len(sums)} came, {params.sums_needed} are needed, "
+                f"missing {', '.join(missing)}"
+            )
+        case _:
+            return f"waiting for the coordinator while {type(state).__name__}"

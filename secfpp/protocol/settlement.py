@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from secfpp.errors import PeerViolation
 from secfpp.protocol.agreement import agree
-from secfpp.protocol.checking import Blame, conflict, lines_about
-from secfpp.protocol.commitments import SignedRoots
+from secfpp.protocol.checking import Blame, conflict, is_well_formed, lines_about
+from secfpp.protocol.commitments import SignedRoots, Verify
 from secfpp.protocol.disclosure import View
 from secfpp.protocol.messages import Ready
+from secfpp.protocol.opening import ready_text
 from secfpp.protocol.params import RoundParams
 
 Conflict = tuple[str, str]
@@ -32,6 +34,21 @@ class Settlement:
         return Settlement(
             (*self.blames, blame), self.settled | {conflict}, self.disputed - {conflict}
         )
+
+
+def check_ready(params: RoundParams, sender: str, ready: Ready, verify: Verify) -> None:
+    """PeerViolation where a `Ready` is not signed, or its lines are not such as it owes.
+
+    A line about a root that its dealer did not sign is in order, and does not count.
+    """
+    if not verify(sender, ready_text(params, ready.received), ready.signature):
+        raise PeerViolation(sender, "the signature of its Ready is not of its certificate")
+    dealers = [item.dealer for item in ready.received]
+    named = set(dealers)
+    if dealers != [party for party in params.roster if party in named]:
+        raise PeerViolation(sender, "its Ready names parties that are not on the roster")
+    if not all(is_well_formed(params, item) for item in ready.received):
+        raise PeerViolation(sender, "its Ready has not the check values that it owes")
 
 
 def examine(

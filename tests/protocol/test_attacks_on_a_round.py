@@ -13,6 +13,7 @@ from secfpp.errors import ConfigError, PolicyRefusal, RoundFailed
 from secfpp.protocol import party as party_module
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import View, check_agreement, check_batch, check_labels
+from secfpp.protocol.echoes import Echoes
 from secfpp.protocol.messages import Answers, Ask, Assign, Deal, Halt, Ready, SumShare
 from secfpp.protocol.opening import open_distances, require_possible
 from secfpp.protocol.party_states import Assigned, Failed, Finished, Summing
@@ -179,7 +180,7 @@ def test_a_split_assignment_ends_in_refusal_and_no_sum_leaves_anyone(federation)
 def test_without_the_echo_the_colluding_member_could_subtract_two_sums(federation, monkeypatch):
     """Helpers of both views send sums for different member sets: the difference is one vector."""
     setup = federation(parties=9, clusters=1)
-    monkeypatch.setattr(party_module.PartyRound, "_check_split", lambda *_: None)
+    monkeypatch.setattr(Echoes, "_check_split", lambda *_: None)
     monkeypatch.setattr(type(setup.params), "echo_quorum", property(lambda self: 1))
     network = setup.network(fault=split_views(setup, "party-8", "party-0"))
     network.run()
