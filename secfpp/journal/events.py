@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +63,7 @@ class Event:
         """The event as one JSON object."""
         fields = {
             key: value
-            for key, value in asdict(self).items()
+            for key, value in vars(self).items()
             if key in ("time", "run", "event") or value
         }
         return json.dumps(fields, ensure_ascii=False)

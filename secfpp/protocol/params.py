@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
 
@@ -207,7 +207,7 @@ class RoundParams:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of every parameter in one canonical text."""
-        text = json.dumps(asdict(self), sort_keys=True, default=lambda value: value.value)
+        text = json.dumps(_plain(self), sort_keys=True, default=_plain)
         return hashlib.sha256(text.encode()).digest()
 
     def _cyclic(self, start: int, count: int) -> tuple[str, ...]:
@@ -272,6 +272,13 @@ class RoundParams:
                 f"the masks of {dealer} cannot be solved for: Σ_k Π_j (β_k − α_j) = 0 mod {P} over "
                 "the seeded recipients; change the roster's order",
             )
+
+
+def _plain(value: object) -> object:
+    """A dataclass of parameters as its fields, an enumeration as its value."""
+    if isinstance(value, Enum):
+        return value.value
+    return {one.name: getattr(value, one.name) for one in fields(value)}  # type: ignore[arg-type]
 
 
 def _require(holds: bool, rule: str) -> None:
