@@ -55,7 +55,9 @@ def read_bytes(path: Path) -> bytes:
 
 def write_json(path: Path, data: Mapping[str, object]) -> None:
     """Write one JSON object, with a schema version, indented for people."""
-    write_bytes(path, to_json({"schema_version": 1, **data}, indent=1) + b"\n")
+    whole = {"schema_version": 1, **data}
+    json.dumps(whole)  # Refuses objects and bytes, which could hold a secret; `to_json` takes some.
+    write_bytes(path, to_json(whole, indent=1) + b"\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Honest columns combine to a polynomial of the right degree, whatever ρ is; othe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -113,7 +113,7 @@ def judge(
     `readies` are those of whom the signatures have been checked; `opening` is a recipient and the
     leaf it opened. An honest party is never named while at most A parties lie.
     """
-    items = lines_about(readies, roots).get(dealer, {})
+    items = lines_about([dealer], readies, roots)[dealer]
     off = conflict(params, dealer, readies, items)
     if isinstance(off, Blame):
         return off
@@ -131,12 +131,15 @@ def judge(
     return Blame(dealer, BlameRule.BAD_LEAF, dealer, readies, recipient, leaf)
 
 
-def lines_about(readies: Readies, roots: SignedRoots) -> dict[str, dict[str, Received]]:
-    """For each dealer, what each party's `Ready` says of it, where that counts."""
-    lines: dict[str, dict[str, Received]] = {}
+def lines_about(
+    dealers: Iterable[str], readies: Readies, roots: SignedRoots
+) -> dict[str, dict[str, Received]]:
+    """For each of the dealers, what each party's `Ready` says of it, where that counts."""
+    lines: dict[str, dict[str, Received]] = {dealer: {} for dealer in dealers}
     for party, ready in readies.items():
-        for item in filter(roots.counts, ready.received):
-            lines.setdefault(item.dealer, {})[party] = item
+        for item in ready.received:
+            if item.dealer in lines and roots.counts(item):
+                lines[item.dealer][party] = item
     return lines
 
 

@@ -43,7 +43,7 @@ from secfpp.protocol.messages import (
 from secfpp.protocol.opening import open_distances, require_possible
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
-from secfpp.protocol.settlement import Settlement, check_ready, examine
+from secfpp.protocol.settlement import Conflict, Settlement, check_ready, examine
 from secfpp.protocol.transcript import Transcript
 
 Outbox = list[Envelope]
@@ -69,6 +69,7 @@ class CoordinatorRound:
     _unsigned: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
     _settlement: Settlement = field(default_factory=Settlement, init=False)
     _disclosed: Disclosed | None = field(default=None, init=False)
+    _roots: SignedRoots = field(init=False)
 
     def __post_init__(self) -> None:
         self._roots = SignedRoots(self.params, self.credentials.verify)
@@ -273,22 +274,22 @@ class CoordinatorRound:
         What the lost have said does not count: at most S parties lack something or are lost.
         """
         readies = {party: readies[party] for party in readies if party not in self._lost}
-        view = None
+        view, disputed = None, frozenset[Conflict]()
         try:
             while view is None:
-                view, self._settlement = examine(
+                view, self._settlement, disputed = examine(
                     self.params, readies, self._roots, self._settlement
                 )
         except RoundFailed as failure:
             return self.fail("dealing", str(failure))
-        if self._settlement.disputed:
-            self._state = Settling(readies, self._settlement.disputed)
+        if disputed:
+            self._state = Settling(readies, disputed)
             words = tuple(
                 (party, readies[party]) for party in self.params.roster if party in readies
             )
             return [
                 Envelope(recipient, Dispute(self.params.key, dealer, words))
-                for dealer, recipient in sorted(self._settlement.disputed)
+                for dealer, recipient in sorted(disputed)
             ]
         if self.params.checked:
             for party in self.params.roster:
@@ -310,8 +311,9 @@ class CoordinatorRound:
         blame = judge(self.params, opening.dealer, state.readies, self._roots, (sender, opening))
         if blame is None:
             return self.lose(sender, "opened something else than the leaf in dispute")
-        self._settlement = self._settlement.answered((opening.dealer, sender), blame)
-        state = replace(state, disputed=self._settlement.disputed)
+        conflict = (opening.dealer, sender)
+        self._settlement = self._settlement.answered(conflict, blame)
+        state = replace(state, disputed=state.disputed - {conflict})
         self._state = state
         return self._settled(state)
 
@@ -353,12 +355,20 @@ class CoordinatorRound:
         check_batch(self.params, state.view, batch)
         view = state.view.extended(batch)
         self._state = replace(state, view=view, answers={})
-        ask = Ask(self.params.key, len(view.batches) - 1, view.dealers, view.mask_dealers, batch)
-        unsigned = self._unsigned if ask.batch == 0 else {}
-        return [
-            Envelope(envelope.to, replace(ask, unsigned=unsigned.get(envelope.to, ())))
-            for envelope in self._to_all(ask)
-        ]
+        number = len(view.batches) - 1
+        ask = Ask(self.params.key, number, view.dealers, view.mask_dealers, batch)
+        if number:
+            return self._to_all(ask)
+        return [Envelope(one.to, self._as_told(one.to, ask)) for one in self._to_all(ask)]
+
+    def _as_told(self, party: str, ask: Ask) -> Ask:
+        """The first batch, and what of it `party` is not to use (§9).
+
+        Where that is nothing it is the same message for all, and so is encoded once.
+        """
+        used = {*ask.dealers, *ask.mask_dealers}
+        unsigned = tuple(dealer for dealer in self._unsigned.get(party, ()) if dealer in used)
+        return replace(ask, unsigned=unsigned) if unsigned else ask
 
     def _assign(self, state: Asking, assignment: Assignment) -> Outbox:
         labels = tuple((party, assignment.labels[party]) for party in state.view.dealers)

@@ -131,8 +131,10 @@ def _require_bound(params: RoundParams, me: str, dealer: str, held: Held) -> Non
         raise PeerViolation(dealer, "dealt with a commitment that is not due, or without one")
     if commitment is None:
         return
+    if not commitment.signature:
+        raise PeerViolation(dealer, "dealt under a root without a signature")
     if not is_bound(params, dealer, me, held):
-        raise PeerViolation(dealer, "dealt something else than its signed root promises")
+        raise PeerViolation(dealer, "dealt something else than its root promises")
 
 
 class _Seeder:

@@ -26,7 +26,7 @@ def leaf_in_dispute(state: Checking, me: str, dispute: Dispute, verify: Verify) 
             raise PeerViolation(params.coordinator, f"shows a word that {party} did not sign")
     if readies.get(me) != state.ready:
         raise PeerViolation(params.coordinator, "shows another word of this party than it gave")
-    lines = lines_about(readies, SignedRoots(params, verify)).get(dispute.dealer, {})
+    lines = lines_about([dispute.dealer], readies, SignedRoots(params, verify))[dispute.dealer]
     root = held.commitment.root
     alike = {party: item for party, item in lines.items() if item.root == root}
     off = off_the_word(params, alike)

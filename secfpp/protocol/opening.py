@@ -59,7 +59,8 @@ def ready_text(params: RoundParams, received: tuple[Received, ...]) -> bytes:
     lines = [f"secfpp ready {params.digest.hex()}"]
     for item in received:
         checks = ",".join(str(value) for value in item.checks)
-        lines.append(f"{item.dealer} {item.shares} {item.masks} {item.root.hex()} {checks}")
+        root = f"{item.root.hex()} {item.root_signature.hex()}"
+        lines.append(f"{item.dealer} {item.shares} {item.masks} {root} {checks}")
     return "\n".join(lines).encode()
 
 

@@ -255,6 +255,8 @@ class PartyRound:
             return None
         if ask.batch < len(state.view.batches):
             raise PolicyRefusal("queries", f"batch {ask.batch} was asked before, in other words")
+        if ask.unsigned:
+            raise PolicyRefusal("dealers", "roots are called unsigned after the first batch")
         if (ask.dealers, ask.mask_dealers) != (state.view.dealers, state.view.mask_dealers):
             raise PolicyRefusal("dealers", "changed between two batches of one attempt")
         return self._accept(state, ask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from secfpp.errors import PeerViolation
 from secfpp.protocol.agreement import agree
@@ -20,20 +20,14 @@ Conflict = tuple[str, str]
 
 @dataclass(frozen=True, repr=False)
 class Settlement:
-    """The dealing of one attempt under examination: who was named, and what is still open.
-
-    `settled` are conflicts that need no further word; `disputed` those that wait for one.
-    """
+    """The dealing of one attempt under examination: who was named, and what needs no more word."""
 
     blames: tuple[Blame, ...] = ()
     settled: frozenset[Conflict] = frozenset()
-    disputed: frozenset[Conflict] = field(default_factory=frozenset)
 
     def answered(self, conflict: Conflict, blame: Blame) -> Settlement:
         """After the recipient has opened its leaf, which shows who is to be named."""
-        return Settlement(
-            (*self.blames, blame), self.settled | {conflict}, self.disputed - {conflict}
-        )
+        return Settlement((*self.blames, blame), self.settled | {conflict})
 
 
 def check_ready(params: RoundParams, sender: str, ready: Ready, verify: Verify) -> None:
@@ -56,8 +50,8 @@ def examine(
     readies: Mapping[str, Ready],
     roots: SignedRoots,
     settlement: Settlement,
-) -> tuple[View | None, Settlement]:
-    """The view that the readies allow, and the settlement with every open conflict about it.
+) -> tuple[View | None, Settlement, frozenset[Conflict]]:
+    """The view that the readies allow, the settlement, and every conflict that is still open.
 
     Where nothing is disputed the view stands. None where dealers have just been named: then it is
     to be agreed on anew, without them. Too few parties, dealers or mask dealers raise RoundFailed.
@@ -65,17 +59,17 @@ def examine(
     named = {blame.blamed for blame in settlement.blames if blame.blamed == blame.dealer}
     view = agree(params, readies, roots, named)
     if not params.checked:
-        return view, settlement
+        return view, settlement, frozenset()
     used = [p for p in params.roster if p in view.dealers or p in view.mask_dealers]
-    lines = lines_about(readies, roots)
+    lines = lines_about(used, readies, roots)
     found = {dealer: conflict(params, dealer, readies, lines[dealer]) for dealer in used}
     blames = tuple(blame for blame in found.values() if isinstance(blame, Blame))
     if blames:
-        return None, replace(settlement, blames=settlement.blames + blames)
+        return None, replace(settlement, blames=settlement.blames + blames), frozenset()
     off = frozenset(
         (dealer, recipient)
         for dealer, recipients in found.items()
         if not isinstance(recipients, Blame)
         for recipient in recipients
     )
-    return view, replace(settlement, disputed=off - settlement.settled)
+    return view, settlement, off - settlement.settled

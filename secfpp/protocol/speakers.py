@@ -1,4 +1,4 @@
-"""Who may say what in an attempt (docs/protocol.md §4)."""
+"""Who may say what in an attempt to a party (docs/protocol.md §8)."""
 
 from __future__ import annotations
 

@@ -149,12 +149,10 @@ def test_an_answer_from_a_share_that_nobody_checked_shows_a_coordinate(monkeypat
     levels, held = everything_dealt(params, os.urandom)
     held = with_a_share_off(params, held, monkeypatch)
     readies = words(params, held)
-    assert examine(params, readies, roots_of(params), Settlement())[1].disputed == {
-        ("party-0", last)
-    }
+    assert examine(params, readies, roots_of(params), Settlement())[2] == {("party-0", last)}
     late = {party: ready for party, ready in readies.items() if party != last}
-    view, settlement = examine(params, late, roots_of(params), Settlement())
-    assert (view.dealers, settlement.disputed) == (params.roster, frozenset())
+    view, _, disputed = examine(params, late, roots_of(params), Settlement())
+    assert (view.dealers, disputed) == (params.roster, frozenset())
 
     answers = answers_to(params, held, Query("party-3", ("party-0",)))
     values = [int(answers[party].values.values[0]) for party in params.roster]
@@ -250,9 +248,7 @@ def test_with_three_liars_where_a_is_one_an_honest_leaf_is_opened_and_shows_a_ve
         readies[party] = Ready(params.key, lines, sign(party, ready_text(params, lines)))
 
     recipient = params.roster[honest]
-    assert examine(params, readies, roots_of(params), Settlement())[1].disputed == {
-        (victim, recipient)
-    }
+    assert examine(params, readies, roots_of(params), Settlement())[2] == {(victim, recipient)}
     state = Checking(params, held[recipient], readies[recipient])
     dispute = Dispute(params.key, victim, tuple(readies.items()))
     leaf = leaf_in_dispute(state, recipient, dispute, verify)

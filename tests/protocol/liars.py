@@ -22,7 +22,7 @@ from secfpp.protocol import party as party_module
 from secfpp.protocol.checking import judge
 from secfpp.protocol.commitments import Held, SignedRoots, commit
 from secfpp.protocol.dealing import deal, receive
-from secfpp.protocol.messages import Answers, Deal, Opening, Ready, SumShare
+from secfpp.protocol.messages import Answers, Ask, Deal, Opening, Ready, SumShare
 from secfpp.protocol.opening import ready_text
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Checking
@@ -189,6 +189,8 @@ class LyingNetwork:
     def __call__(self, post):
         lies, message = self._lies.get(post.sender, set()), post.message
         match message:
+            case Ask(unsigned=(_, *_)) if "signature denied" in self._lies.get(post.to, ()):
+                message = replace(message, unsigned=())  # It goes on although it is told.
             case Ready() if "false check value" in lies and message.received[0].checks:
                 message = self._false_ready(post.sender, message)
             case Ready() if "check values of another polynomial" in lies:

@@ -5,6 +5,7 @@ Only the coordinator verifies roots, each once; it tells a recipient, which veri
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from secfpp.protocol.dealing import deal
 from secfpp.protocol.messages import Ask, Ready
 from secfpp.protocol.party_states import Failed
 
-from .liars import bound_anew, one_more
+from .liars import bound_anew, one_more, with_liars
 
 LIAR, MARK = "party-0", "party-3"
 SIZES = {"parties": 8, "colluders": 1, "stragglers": 1, "adversaries": 1, "clusters": 1}
@@ -105,18 +106,49 @@ def test_each_root_is_verified_once_by_the_coordinator_and_by_no_recipient(feder
     assert sorted(verified) == [("coordinator", name) for name in setup.params.roster]
 
 
-def test_a_word_whose_root_is_unsigned_counts_as_a_deal_that_did_not_come(federation, equals_plain):
-    """MARK says of each dealer that its root bears another signature: so it holds nothing."""
+def test_who_denies_a_signature_counts_as_lost_and_names_nobody(federation, equals_plain):
+    """MARK says that the first dealer's root bears another signature, and goes on."""
+    setup = federation(**SIZES)
+    network = with_liars(setup, {MARK: {"signature denied"}}, random.Random(0))
+    assert equals_plain(setup, network) == 8
+    assert not network.coordinator.blames
+    assert named(network) == set()
+    assert len(dict(network.coordinator.result.disclosed.labels)) == 8
 
-    def denied(post):
+
+def test_a_line_of_a_word_cannot_be_made_void_by_who_did_not_sign_it(federation):
+    """Whoever shows MARK's word, with another signature of a root in it, shows no word of MARK."""
+
+    def voided(post):
         if isinstance(post.message, Ready) and post.sender == MARK:
-            lines = [replace(i, root_signature=b"by nobody") for i in post.message.received]
-            return (replace(post, message=replace(post.message, received=tuple(lines))),)
+            first, *others = post.message.received
+            lines = (replace(first, root_signature=b"by nobody"), *others)
+            return (replace(post, message=replace(post.message, received=lines)),)
         return (post,)
 
-    setup = federation(**SIZES)
-    network = setup.network(fault=denied)
+    network = federation(**SIZES).network(fault=voided)
     network.run()
-    equals_plain(setup, network)
-    assert not network.coordinator.blames
-    assert len(dict(network.coordinator.result.disclosed.labels)) == 8
+    assert network.coordinator.lost[MARK] == (
+        "the signature of its Ready is not of its certificate"
+    )
+
+
+def test_a_batch_is_one_message_for_all_to_whom_there_is_nothing_to_tell(federation):
+    """A message to several peers is encoded once: n encodings of n queries would cost n²."""
+    network = federation(**SIZES).network()
+    network.run()
+    asks = [post.message for post in network.delivered if isinstance(post.message, Ask)]
+    assert len({id(ask) for ask in asks}) == len({ask.batch for ask in asks}) < len(asks)
+
+
+def test_roots_are_called_unsigned_in_the_first_batch_only(federation):
+    def later(post):
+        if isinstance(post.message, Ask) and post.to == MARK and post.message.batch == 1:
+            return (replace(post, message=replace(post.message, unsigned=("party-5",))),)
+        return (post,)
+
+    network = federation(**{**SIZES, "clusters": 2}).network(fault=later)
+    network.run()
+    assert network.parties[MARK].result == Failed(
+        "dealers", "roots are called unsigned after the first batch"
+    )
