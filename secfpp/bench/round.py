@@ -17,7 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,9 @@ def measure(
     """{…provenance, "charges", "results": [two modes for each bench, network, engine], "ratios"}.
 
     Up to `most_processes` parties are real processes, with the clock's rounds beside them; beyond
-    there is the clock alone, where each participant has a core of its own. It is fitted to the
-    smallest of the real rounds over the first network, whose ratio therefore proves nothing.
+    there is the clock alone, where each participant has a core of its own and no relay of the
+    shaper's stands between. It is fitted to the smallest of the real rounds over the first network,
+    whose ratio therefore proves nothing.
     """
     networks = [network_named(net) for net in nets]
     real = sorted((b for b in benches if b.parties <= most_processes), key=lambda b: b.parties)
@@ -71,7 +72,7 @@ def measure(
         ratios.append(ratios_of(secure, plain, clock[0]))
     beyond = [bench for bench in benches if bench.parties > most_processes]
     for bench, network in itertools.product(beyond, networks):
-        secure, plain = clocked_rows(bench, network, charges, None)
+        secure, plain = clocked_rows(bench, network, replace(charges, relay=0.0), None)
         results += [secure, plain]
         ratios.append(ratios_of(secure, plain))
     facts = {**provenance(benches[0].seed), "charges": asdict(charges)}

@@ -90,6 +90,8 @@ def test_beyond_the_processes_there_is_the_clock_alone():
         *[(40, "clock")] * 2,
     ]
     assert [row["exact"] for row in told["results"]] == [True] * 6
+    alone = told["results"][4]  # Who has a core of its own waits for no relay of all.
+    assert alone["seconds_median"] < alone["cpu_seconds"] / 8
     last = told["ratios"][-1]
     assert (last["engine"], last["seconds_of_clock_to_measured"]) == ("clock", None)
 
