@@ -1,47 +1,32 @@
 """One page of charts and tables from benchmarks/results.
 
 python benchmarks/pages.py [PAGE]        without PAGE it writes benchmarks/results/index.html
-
-The page needs nothing from elsewhere, follows the reader's light or dark, and every chart has its
-figures in a table below it. Each section says of which machine, commit, day and seed it is.
 """
 
 from __future__ import annotations
 
-import html
 import json
-import statistics
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from charts import PALETTE, legend, line, logarithmic, panels, stacked, svg
+import sections
+from layout import page
 
 RESULTS = Path(__file__).parent / "results"
-PHASES = ("share", "check", "cluster", "sum")
-COLOURS = dict(zip((*PHASES, "exchange"), PALETTE, strict=False))
-KINDS = dict(zip(("compute", "wait", "wire"), PALETTE, strict=False))
 
-Row = dict[str, Any]
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2328; --faint: #d3d8dd; --paper: #fff;
-  --soft: #f4f6f8; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e8ec; --faint: #3a4249; --paper: #14181b; --soft: #1d2226; }
+PAGES: dict[str, tuple[Callable[[dict[str, Any]], str], ...]] = {
+    "round": (
+        sections.seconds_by_phase,
+        sections.computing_by_stage,
+        sections.bytes_against_parties,
+        sections.overhead,
+    ),
+    "round-large": (sections.on_the_clock,),
+    "distances": (sections.beside_peers,),
+    "large": (sections.growth,),
 }
-body { margin: 2rem auto; max-width: 66rem; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif;
-  color: var(--ink); background: var(--paper); }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-svg { width: 100%; height: auto; max-height: 26rem; }
-.of { font-size: .85rem; opacity: .75; }
-details { margin: .5rem 0; } summary { cursor: pointer; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid var(--faint); }
-th:first-child, td:first-child { text-align: left; } thead { background: var(--soft); }
-"""
 
 
 def loaded(name: str) -> dict[str, Any]:
@@ -50,270 +35,11 @@ def loaded(name: str) -> dict[str, Any]:
     return data
 
 
-def section(title: str, words: str, chart: str, table: str, data: dict[str, Any]) -> str:
-    """A chart, what to see in it, its figures, and where they are from."""
-    machine = data["machine"]
-    source = (
-        f"{machine['processor']}, {machine['cores']} cores; commit {str(data['commit'])[:12]}; "
-        f"{data['measured'][:10]}; seed {data['seed']}"
-    )
-    return (
-        f"<section><h2>{html.escape(title)}</h2><p>{html.escape(words)}</p><figure>{chart}</figure>"
-        f"<details><summary>The figures</summary><div class='wide'>{table}</div></details>"
-        f"<p class='of'>{html.escape(source)}</p></section>"
-    )
-
-
-def tabled(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; floats with three digits that count."""
-
-    def cell(value: object) -> str:
-        return f"{value:.3g}" if isinstance(value, float) else html.escape(str(value))
-
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{cell(value)}</td>' for value in row)}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def chosen(rows: list[Row], **wanted: object) -> list[Row]:
-    """The results with these values, by number of parties."""
-    found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
-    return sorted(found, key=lambda row: row["parties"])
-
-
-def seconds_by_phase(data: dict[str, Any]) -> str:
-    """Seconds of a warm round by phase, against n, on each network."""
-    rows = chosen(data["results"], mode="secure", engine="processes")
-    nets = list(dict.fromkeys(row["net"] for row in rows))
-    figure, axes = panels(len(nets), width=2.4)
-    for one, net in zip(axes, nets, strict=True):
-        here = chosen(rows, net=net)
-        parts = {phase: [sum(row["phases"][phase].values()) for row in here] for phase in PHASES}
-        stacked(one, [str(row["parties"]) for row in here], parts, COLOURS)
-        one.set_title(net)
-        one.set_xlabel("parties")
-    axes[0].set_ylabel("seconds of a round")
-    legend(figure, axes[0])
-    table = tabled(
-        ("network", "n", *PHASES, "seconds", "predicted", "of it wire", "plain FedAvg"),
-        [
-            (
-                row["net"],
-                row["parties"],
-                *(sum(row["phases"][phase].values()) for phase in PHASES),
-                row["seconds_median"],
-                row["seconds_predicted"],
-                sum(row["phases"][phase]["wire"] for phase in PHASES),
-                plain_of(data, row)["seconds_median"],
-            )
-            for row in rows
-        ],
-    )
-    words = (
-        "The slowest party of a warm round without training, from its vector being ready to its "
-        "cluster's mean, by real processes over mutual TLS that share this machine's cores."
-    )
-    return section("Seconds by phase", words, svg(figure, "phases", "stacked bars"), table, data)
-
-
-def plain_of(data: dict[str, Any], row: Row) -> Row:
-    """Plain averaging beside a secure round."""
-    keys = ("parties", "net", "engine")
-    (found,) = chosen(data["results"], mode="plain_fedavg", **{key: row[key] for key in keys})
-    return found
-
-
-def computing_by_stage(data: dict[str, Any]) -> str:
-    """The computational cost of a round by stage: CPU seconds of one party."""
-    rows = chosen(data["results"], mode="secure", engine="processes", net="none")
-    figure, (axes,) = panels(1, width=5)
-    parts = {phase: [1e3 * row["phases"][phase]["compute"] for row in rows] for phase in PHASES}
-    stacked(axes, [str(row["parties"]) for row in rows], parts, COLOURS)
-    axes.set_xlabel("parties")
-    axes.set_ylabel("CPU milliseconds of the slowest party")
-    legend(figure, axes)
-    table = tabled(
-        ("n", *PHASES, "all daemons together, s"),
-        [
-            (
-                row["parties"],
-                *(1e3 * row["phases"][phase]["compute"] for phase in PHASES),
-                row["cpu_seconds"],
-            )
-            for row in rows
-        ],
-    )
-    words = "CPU time of one party's daemon in one round by stage, training left out."
-    return section(
-        "Computational cost of a round", words, svg(figure, "stages", "stacked bars"), table, data
-    )
-
-
-def bytes_against_parties(data: dict[str, Any]) -> str:
-    """Bytes of a round: measured, the closed form, plain averaging, and the clock's."""
-    net = "wan"
-    measured = chosen(data["results"], mode="secure", engine="processes", net=net)
-    clock = chosen(data["results"], mode="secure", engine="clock", net=net)
-    plain = [plain_of(data, row) for row in clock]
-    places = [row["parties"] for row in clock]
-    figure, (axes,) = panels(1, width=5.5)
-    series: list[tuple[list[Row], str, str, str]] = [
-        (measured, "bytes_payload", "measured", "o"),
-        (clock, "bytes_formula", "closed form", "-"),
-        (clock, "bytes_payload", "clock", "x"),
-        (plain, "bytes_payload", "plain FedAvg", "s--"),
-    ]
-    for (rows, key, label, style), colour in zip(series, PALETTE, strict=False):
-        values = [row[key] / 1e6 for row in rows]
-        line(axes, [row["parties"] for row in rows], values, label, colour, style)
-    logarithmic(axes, places)
-    axes.set_xlabel("parties")
-    axes.set_ylabel("megabytes of all parties")
-    legend(figure, axes)
-    by_n = {row["parties"]: row for row in measured}
-    table = tabled(
-        ("n", "T", "K", "measured, MB", "clock, MB", "closed form, MB", "plain, MB", "a party, MB"),
-        [
-            (
-                row["parties"],
-                row["colluders"],
-                row["chunks"],
-                by_n[row["parties"]]["bytes_payload"] / 1e6 if row["parties"] in by_n else "–",
-                row["bytes_payload"] / 1e6,
-                row["bytes_formula"] / 1e6,
-                other["bytes_payload"] / 1e6,
-                row["bytes_a_party"]["median"] / 2e6,
-            )
-            for row, other in zip(clock, plain, strict=True)
-        ],
-    )
-    words = "Payload of a whole round. A party sends about n/K of its vector, and masks."
-    return section("Bytes", words, svg(figure, "bytes", "lines"), table, data)
-
-
-def overhead(data: dict[str, Any]) -> str:
-    """Secure over plain, in seconds and in bytes."""
-    rows = [row for row in data["ratios"] if row["engine"] == "processes"]
-    nets = list(dict.fromkeys(row["net"] for row in rows))
-    figure, (seconds, moved) = panels(2, width=3.6)
-    for net, colour in zip(nets, PALETTE, strict=False):
-        here = chosen(rows, net=net)
-        places = [row["parties"] for row in here]
-        line(seconds, places, [row["seconds"] for row in here], net, colour)
-        line(moved, places, [row["bytes_payload"] for row in here], net, colour)
-    for axes, title in ((seconds, "seconds"), (moved, "bytes")):
-        logarithmic(axes, sorted({row["parties"] for row in rows}))
-        axes.set_title(title)
-        axes.set_xlabel("parties")
-    seconds.set_ylabel("secure over plain FedAvg")
-    seconds.set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
-    legend(figure, seconds)
-    table = tabled(
-        (
-            "network",
-            "n",
-            "seconds",
-            "bytes",
-            "CPU",
-            "measured over predicted",
-            "clock over measured",
-        ),
-        [
-            (
-                row["net"],
-                row["parties"],
-                row["seconds"],
-                row["bytes_payload"],
-                row["cpu_seconds"],
-                row["seconds_to_predicted"],
-                row["seconds_of_clock_to_measured"],
-            )
-            for row in rows
-        ],
-    )
-    words = (
-        "What secrecy costs over plain federated averaging on the same transport, in the same run. "
-        "Without latency the flights are free and CPU decides; on a slow network the flights do: "
-        "5 + 2 a batch against 2."
-    )
-    return section("Overhead", words, svg(figure, "overhead", "lines"), table, data)
-
-
-def beside_peers(data: dict[str, Any]) -> str:
-    """CPU seconds of the same work by MPyC, Flower and SecFPP."""
-    results: dict[str, Row] = data["results"]
-    labels = list(results)
-    values = [statistics.median(row["cpu_seconds"]) for row in results.values()]
-    table = tabled(
-        ("work and system", "CPU s of all, median", "from", "to", "seconds", "MB"),
-        [
-            (
-                name,
-                statistics.median(row["cpu_seconds"]),
-                min(row["cpu_seconds"]),
-                max(row["cpu_seconds"]),
-                statistics.median(row["seconds"]),
-                statistics.median(row["bytes"]) / 1e6 if row.get("bytes") else "–",
-            )
-            for name, row in results.items()
-        ],
-    )
-    figure, (axes,) = panels(1, width=7)
-    axes.barh(labels, values, color=PALETTE[0], height=0.6)
-    axes.set_xscale("log")
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel("CPU seconds of all processes")
-    words = "The same inputs, in turn in one run: medians."
-    return section("Beside others", words, svg(figure, "peers", "bars"), table, data)
-
-
-def growth(data: dict[str, Any]) -> str:
-    """Many parties, and long vectors, in memory."""
-    rows = [row for row in data["results"] if row["case"].startswith(("parties", "thousand"))]
-    rows = sorted((row for row in rows if row["clusters"] == 2), key=lambda row: row["parties"])
-    figure, (axes,) = panels(1, width=5.5)
-    places = [row["parties"] for row in rows]
-    line(axes, places, [row["cpu_seconds"] for row in rows], "CPU seconds, all", PALETTE[0])
-    a_party = [row["payload_bytes_a_party"] / 1e6 for row in rows]
-    line(axes, places, a_party, "MB a party", PALETTE[1], "s-")
-    logarithmic(axes, places)
-    axes.set_xlabel("parties")
-    legend(figure, axes)
-    keys = ("case", "parties", "dim", "chunks", "cpu_seconds", "peak_memory_mb", "messages")
-    more = ("payload_bytes_a_party", "payload_bytes_formula", "payload_bytes", "exact")
-    table = tabled(
-        (*keys, *more), [[row[key] for key in (*keys, *more)] for row in data["results"]]
-    )
-    exponents = "; ".join(
-        f"with {size}: CPU ~ {size}^{of['cpu_seconds']}, bytes a party ~ "
-        f"{size}^{of['payload_bytes_a_party']}"
-        for size, of in data["growth"].items()
-    )
-    words = f"Whole rounds of the same machines in one process, without network. {exponents}."
-    return section("Growth", words, svg(figure, "growth", "lines"), table, data)
-
-
-PAGES: dict[str, tuple[Callable[[dict[str, Any]], str], ...]] = {
-    "round": (seconds_by_phase, computing_by_stage, bytes_against_parties, overhead),
-    "distances": (beside_peers,),
-    "large": (growth,),
-}
-
-
 def main() -> None:
     """Write the page."""
-    sections = [make(loaded(name)) for name, makers in PAGES.items() for make in makers]
-    page = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'><title>SecFPP measured</title>"
-        f"<style>{STYLE}</style></head><body><h1>SecFPP measured</h1>"
-        f"{''.join(sections)}</body></html>\n"
-    )
+    made = [make(loaded(name)) for name, makers in PAGES.items() for make in makers]
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / "index.html"
-    target.write_text(page, "utf-8")
+    target.write_text(page("SecFPP measured", made), "utf-8")
 
 
 if __name__ == "__main__":

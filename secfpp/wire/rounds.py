@@ -6,7 +6,6 @@ build, and refuse what cannot be built. Opening an attempt and dealing have modu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from secfpp.cluster.queries import Query
@@ -47,15 +46,12 @@ def write_ask(message: Ask, body: wire.Ask) -> None:
     body.batch = checks.number("Ask.batch", message.batch)
     body.dealers.extend(checks.names("Ask.dealers", message.dealers))
     body.mask_dealers.extend(checks.names("Ask.mask_dealers", message.mask_dealers))
-    places = {dealer: place for place, dealer in enumerate(message.dealers)}
-    for query in checks.few("Ask.queries", message.queries, checks.MAXIMUM_QUERIES):
-        _write_query(query, places, body.queries.add())
+    _write_queries(message, body)
     body.unsigned.extend(checks.names("Ask.unsigned", message.unsigned))
 
 
 def read_ask(body: wire.Ask) -> Ask:
     dealers = tuple(checks.few("Ask.dealers", body.dealers, checks.MAXIMUM_PARTIES))
-    queries = checks.few("Ask.queries", body.queries, checks.MAXIMUM_QUERIES)
     return Ask(
         key=read_key(body.key),
         batch=body.batch,
@@ -63,7 +59,7 @@ def read_ask(body: wire.Ask) -> Ask:
         mask_dealers=tuple(
             checks.few("Ask.mask_dealers", body.mask_dealers, checks.MAXIMUM_PARTIES)
         ),
-        queries=tuple(_read_query(query, dealers) for query in queries),
+        queries=_read_queries(body, dealers),
         unsigned=tuple(checks.few("Ask.unsigned", body.unsigned, checks.MAXIMUM_PARTIES)),
     )
 
@@ -146,21 +142,31 @@ def read_halt(body: wire.Halt) -> Halt:
 # --- The parts of messages.
 
 
-def _write_query(query: Query, places: Mapping[str, int], body: wire.Query) -> None:
+def _write_queries(message: Ask, body: wire.Ask) -> None:
+    """Each set of members once, in the order in which the queries need them."""
+    places = {dealer: place for place, dealer in enumerate(message.dealers)}
+    sets: dict[tuple[str, ...], int] = {}
     try:
-        body.subject = places[query.subject]
-        members = [places[member] for member in query.members]
+        for query in checks.few("Ask.queries", message.queries, checks.MAXIMUM_QUERIES):
+            number = sets.setdefault(query.members, len(sets))
+            body.queries.add(subject=places[query.subject], set=number)
+        for members in sets:
+            checks.distinct("Ask.sets", members)
+            body.sets.add(members=[places[member] for member in members])
     except KeyError:
-        members = []
-    if not members:
-        raise checks.Malformed("Ask.queries must name dealers of the same Ask, and a member each")
-    checks.distinct("Ask.queries.members", members)
-    body.members.extend(members)
-
-
-def _read_query(body: wire.Query, dealers: tuple[str, ...]) -> Query:
-    members = checks.few("Ask.queries.members", body.members, len(dealers))
-    try:
-        return Query(dealers[body.subject], tuple([dealers[member] for member in members]))
-    except IndexError:
         raise checks.Malformed("Ask.queries must name dealers of the same Ask") from None
+    if () in sets:
+        raise checks.Malformed("Ask.sets must have a member each")
+
+
+def _read_queries(body: wire.Ask, dealers: tuple[str, ...]) -> tuple[Query, ...]:
+    queries = checks.few("Ask.queries", body.queries, checks.MAXIMUM_QUERIES)
+    listed = checks.few("Ask.sets", body.sets, len(queries))
+    try:
+        sets = [
+            tuple([dealers[place] for place in checks.few("Ask.sets", one.members, len(dealers))])
+            for one in listed
+        ]
+        return tuple(Query(dealers[query.subject], sets[query.set]) for query in queries)
+    except IndexError:
+        raise checks.Malformed("Ask.queries must name dealers of the same Ask, and sets") from None

@@ -246,18 +246,38 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     ),
     "a member that is no dealer": (
         "ask",
-        lambda e: e.ask.queries[0].members.append(2**32 - 1),
+        lambda e: e.ask.sets[0].members.append(2**32 - 1),
         "Ask.queries",
+    ),
+    "a set that is not there": (
+        "ask",
+        lambda e: setattr(e.ask.queries[0], "set", 2),
+        "Ask.queries",
+    ),
+    "a set that no query needs": (
+        "ask, unsigned",
+        lambda e: e.ask.sets.add(members=[0, 1]),
+        "Ask.sets holds 2 entries, at most 1",
+    ),
+    "sets in another order than queries need them": (
+        "ask",
+        lambda e: [setattr(one, "set", 1 - one.set) for one in e.ask.queries],
+        "in another than its one encoding",
+    ),
+    "a set twice": (
+        "ask",
+        lambda e: e.ask.sets[1].CopyFrom(e.ask.sets[0]),
+        "in another than its one encoding",
     ),
     "a member twice": (
         "ask",
-        lambda e: e.ask.queries[0].members.extend(e.ask.queries[0].members[:1]),
-        "Ask.queries.members",
+        lambda e: e.ask.sets[0].members.extend(e.ask.sets[0].members[:1]),
+        "Ask.sets",
     ),
     "a query about nobody": (
         "ask",
-        lambda e: e.ask.queries[0].ClearField("members"),
-        "Ask.queries",
+        lambda e: e.ask.sets[0].ClearField("members"),
+        "Ask.sets",
     ),
     "a party labelled twice": (
         "assign",
@@ -337,8 +357,8 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     ),
     "a flood of members": (
         "ask",
-        lambda e: e.ask.queries[0].members.extend([0] * 1000),
-        "Ask.queries.members holds 1002 entries, at most 4",
+        lambda e: e.ask.sets[0].members.extend([0] * 1000),
+        "Ask.sets holds 1002 entries, at most 4",
     ),
     "a flood of labels": (
         "assign",

@@ -1,0 +1,282 @@
+"""The sections of the page of results: each makes a chart and a table from one file of results."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from charts import PALETTE, legend, line, logarithmic, panels, stacked, svg
+from layout import Row, chosen, section, tabled
+
+from secfpp.bench.closed_form import bytes_of_echoes
+
+PHASES = ("share", "check", "cluster", "sum")
+COLOURS = dict(zip((*PHASES, "exchange"), PALETTE, strict=False))
+
+
+def seconds_by_phase(data: dict[str, Any]) -> str:
+    """Seconds of a warm round by phase, against n, on each network."""
+    rows = chosen(data["results"], mode="secure", engine="processes")
+    nets = list(dict.fromkeys(row["net"] for row in rows))
+    figure, axes = panels(len(nets), width=2.4)
+    for one, net in zip(axes, nets, strict=True):
+        here = chosen(rows, net=net)
+        parts = {phase: [sum(row["phases"][phase].values()) for row in here] for phase in PHASES}
+        stacked(one, [str(row["parties"]) for row in here], parts, COLOURS)
+        one.set_title(net)
+        one.set_xlabel("parties")
+    axes[0].set_ylabel("seconds of a round")
+    legend(figure, axes[0])
+    table = tabled(
+        ("network", "n", *PHASES, "seconds", "predicted", "of it wire", "plain FedAvg"),
+        [
+            (
+                row["net"],
+                row["parties"],
+                *(sum(row["phases"][phase].values()) for phase in PHASES),
+                row["seconds_median"],
+                row["seconds_predicted"],
+                sum(row["phases"][phase]["wire"] for phase in PHASES),
+                plain_of(data, row)["seconds_median"],
+            )
+            for row in rows
+        ],
+    )
+    words = (
+        "The slowest party of a warm round without training, from its vector being ready to its "
+        "cluster's mean, by real processes over mutual TLS that share this machine's cores."
+    )
+    return section("Seconds by phase", words, svg(figure, "phases", "stacked bars"), table, data)
+
+
+def plain_of(data: dict[str, Any], row: Row) -> Row:
+    """Plain averaging beside a secure round."""
+    keys = ("parties", "net", "engine")
+    (found,) = chosen(data["results"], mode="plain_fedavg", **{key: row[key] for key in keys})
+    return found
+
+
+def computing_by_stage(data: dict[str, Any]) -> str:
+    """The computational cost of a round by stage: CPU seconds of one party."""
+    rows = chosen(data["results"], mode="secure", engine="processes", net="none")
+    figure, (axes,) = panels(1, width=5)
+    parts = {phase: [1e3 * row["phases"][phase]["compute"] for row in rows] for phase in PHASES}
+    stacked(axes, [str(row["parties"]) for row in rows], parts, COLOURS)
+    axes.set_xlabel("parties")
+    axes.set_ylabel("CPU milliseconds of the slowest party")
+    legend(figure, axes)
+    table = tabled(
+        ("n", *PHASES, "all daemons together, s"),
+        [
+            (
+                row["parties"],
+                *(1e3 * row["phases"][phase]["compute"] for phase in PHASES),
+                row["cpu_seconds"],
+            )
+            for row in rows
+        ],
+    )
+    words = "CPU time of one party's daemon in one round by stage, training left out."
+    return section(
+        "Computational cost of a round", words, svg(figure, "stages", "stacked bars"), table, data
+    )
+
+
+def bytes_against_parties(data: dict[str, Any]) -> str:
+    """Bytes of a round: measured, the closed form, plain averaging, and the clock's."""
+    net = "wan"
+    measured = chosen(data["results"], mode="secure", engine="processes", net=net)
+    clock = chosen(data["results"], mode="secure", engine="clock", net=net)
+    plain = [plain_of(data, row) for row in clock]
+    places = [row["parties"] for row in clock]
+    figure, (axes,) = panels(1, width=5.5)
+    series: list[tuple[list[Row], str, str, str]] = [
+        (measured, "bytes_payload", "measured", "o"),
+        (clock, "bytes_formula", "closed form", "-"),
+        (clock, "bytes_payload", "clock", "x"),
+        (plain, "bytes_payload", "plain FedAvg", "s--"),
+    ]
+    for (rows, key, label, style), colour in zip(series, PALETTE, strict=False):
+        values = [row[key] / 1e6 for row in rows]
+        line(axes, [row["parties"] for row in rows], values, label, colour, style)
+    logarithmic(axes, places)
+    axes.set_xlabel("parties")
+    axes.set_ylabel("megabytes of all parties")
+    legend(figure, axes)
+    by_n = {row["parties"]: row for row in measured}
+    table = tabled(
+        ("n", "T", "K", "measured, MB", "clock, MB", "closed form, MB", "plain, MB", "a party, MB"),
+        [
+            (
+                row["parties"],
+                row["colluders"],
+                row["chunks"],
+                by_n[row["parties"]]["bytes_payload"] / 1e6 if row["parties"] in by_n else "–",
+                row["bytes_payload"] / 1e6,
+                row["bytes_formula"] / 1e6,
+                other["bytes_payload"] / 1e6,
+                row["bytes_a_party"]["median"] / 2e6,
+            )
+            for row, other in zip(clock, plain, strict=True)
+        ],
+    )
+    words = "Payload of a whole round. A party sends about n/K of its vector, and masks."
+    return section("Bytes", words, svg(figure, "bytes", "lines"), table, data)
+
+
+def on_the_clock(data: dict[str, Any]) -> str:
+    """More parties than there are processes for: what one sends, beside n/K vectors and masks."""
+    rows = chosen(data["results"], mode="secure", engine="clock")
+    rows = [
+        row for row in rows if row["clusters"] == rows[-1]["clusters"]
+    ]  # Not what it is fitted to.
+    places = [row["parties"] for row in rows]
+    sent = [row["bytes_payload"] / row["parties"] / 1e6 for row in rows]
+    formula = [row["bytes_formula"] / row["parties"] / 1e6 for row in rows]
+    echoes = [
+        bytes_of_echoes(row["parties"], row["batches"]) / row["parties"] / 1e6 for row in rows
+    ]
+    vectors = [whole - words for whole, words in zip(formula, echoes, strict=True)]
+    shares = [8e-6 * row["dim"] * row["parties"] / row["chunks"] for row in rows]
+    plain = [plain_of(data, row)["bytes_payload"] / row["parties"] / 1e6 for row in rows]
+    figure, (axes,) = panels(1, width=5.5)
+    series = (
+        (sent, "sent by a party", "o"),
+        (formula, "closed form", "-"),
+        (vectors, "closed form without echoes", "-"),
+        (shares, "n/K vectors", "--"),
+        (plain, "plain FedAvg", "s--"),
+    )
+    for (values, label, style), colour in zip(series, PALETTE, strict=False):
+        line(axes, places, values, label, colour, style)
+    logarithmic(axes, places)
+    axes.set_xlabel("parties")
+    axes.set_ylabel("megabytes a party")
+    legend(figure, axes)
+    table = tabled(
+        (
+            *("n", "K", "batches", "flights", "seconds", "CPU s of all", "MB sent by a party"),
+            *("closed form", "without echoes", "n/K vectors", "exact"),
+        ),
+        [
+            (
+                *(row[key] for key in ("parties", "chunks", "batches", "flights")),
+                *(row[key] for key in ("seconds_median", "cpu_seconds")),
+                *megabytes,
+                row["exact"],
+            )
+            for row, *megabytes in zip(rows, sent, formula, vectors, shares, strict=True)
+        ],
+    )
+    first = rows[0]
+    words = (
+        f"Warm rounds of the daemons' machines on a clock: T = {first['colluders']}, "
+        f"{first['clusters']} clusters, {first['dim']:,} values, the network {first['net']}, one "
+        "core for each participant. Shares, masks and sums grow no faster than n/K vectors and the "
+        "masks; echoes go to n − 1 others for each batch, and with some 90 bytes of envelope each, "
+        "which the closed form leaves out, they are most of it beyond 200 parties."
+    )
+    return section("Beyond this machine", words, svg(figure, "clock", "lines"), table, data)
+
+
+def overhead(data: dict[str, Any]) -> str:
+    """Secure over plain, in seconds and in bytes."""
+    rows = [row for row in data["ratios"] if row["engine"] == "processes"]
+    nets = list(dict.fromkeys(row["net"] for row in rows))
+    figure, (seconds, moved) = panels(2, width=3.6)
+    for net, colour in zip(nets, PALETTE, strict=False):
+        here = chosen(rows, net=net)
+        places = [row["parties"] for row in here]
+        line(seconds, places, [row["seconds"] for row in here], net, colour)
+        line(moved, places, [row["bytes_payload"] for row in here], net, colour)
+    for axes, title in ((seconds, "seconds"), (moved, "bytes")):
+        logarithmic(axes, sorted({row["parties"] for row in rows}))
+        axes.set_title(title)
+        axes.set_xlabel("parties")
+    seconds.set_ylabel("secure over plain FedAvg")
+    seconds.set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+    legend(figure, seconds)
+    table = tabled(
+        (
+            "network",
+            "n",
+            "seconds",
+            "bytes",
+            "CPU",
+            "measured over predicted",
+            "clock over measured",
+        ),
+        [
+            (
+                row["net"],
+                row["parties"],
+                row["seconds"],
+                row["bytes_payload"],
+                row["cpu_seconds"],
+                row["seconds_to_predicted"],
+                row["seconds_of_clock_to_measured"],
+            )
+            for row in rows
+        ],
+    )
+    words = (
+        "What secrecy costs over plain federated averaging on the same transport, in the same run. "
+        "Without latency the flights are free and CPU decides; on a slow network the flights do: "
+        "5 + 2 a batch against 2."
+    )
+    return section("Overhead", words, svg(figure, "overhead", "lines"), table, data)
+
+
+def beside_peers(data: dict[str, Any]) -> str:
+    """CPU seconds of the same work by MPyC, Flower and SecFPP."""
+    results: dict[str, Row] = data["results"]
+    labels = list(results)
+    values = [statistics.median(row["cpu_seconds"]) for row in results.values()]
+    table = tabled(
+        ("work and system", "CPU s of all, median", "from", "to", "seconds", "MB"),
+        [
+            (
+                name,
+                statistics.median(row["cpu_seconds"]),
+                min(row["cpu_seconds"]),
+                max(row["cpu_seconds"]),
+                statistics.median(row["seconds"]),
+                statistics.median(row["bytes"]) / 1e6 if row.get("bytes") else "–",
+            )
+            for name, row in results.items()
+        ],
+    )
+    figure, (axes,) = panels(1, width=7)
+    axes.barh(labels, values, color=PALETTE[0], height=0.6)
+    axes.set_xscale("log")
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("CPU seconds of all processes")
+    words = "The same inputs, in turn in one run: medians."
+    return section("Beside others", words, svg(figure, "peers", "bars"), table, data)
+
+
+def growth(data: dict[str, Any]) -> str:
+    """Many parties, and long vectors, in memory."""
+    rows = [row for row in data["results"] if row["case"].startswith(("parties", "thousand"))]
+    rows = sorted((row for row in rows if row["clusters"] == 2), key=lambda row: row["parties"])
+    figure, (axes,) = panels(1, width=5.5)
+    places = [row["parties"] for row in rows]
+    line(axes, places, [row["cpu_seconds"] for row in rows], "CPU seconds, all", PALETTE[0])
+    a_party = [row["payload_bytes_a_party"] / 1e6 for row in rows]
+    line(axes, places, a_party, "MB a party", PALETTE[1], "s-")
+    logarithmic(axes, places)
+    axes.set_xlabel("parties")
+    legend(figure, axes)
+    keys = ("case", "parties", "dim", "chunks", "cpu_seconds", "peak_memory_mb", "messages")
+    more = ("payload_bytes_a_party", "payload_bytes_formula", "payload_bytes", "exact")
+    table = tabled(
+        (*keys, *more), [[row[key] for key in (*keys, *more)] for row in data["results"]]
+    )
+    exponents = "; ".join(
+        f"with {size}: CPU ~ {size}^{of['cpu_seconds']}, bytes a party ~ "
+        f"{size}^{of['payload_bytes_a_party']}"
+        for size, of in data["growth"].items()
+    )
+    words = f"Whole rounds of the same machines in one process, without network. {exponents}."
+    return section("Growth", words, svg(figure, "growth", "lines"), table, data)
