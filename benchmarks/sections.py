@@ -127,9 +127,8 @@ def bytes_against_parties(data: dict[str, Any]) -> str:
 def on_the_clock(data: dict[str, Any]) -> str:
     """More parties than there are processes for: what one sends, beside n/K vectors and masks."""
     rows = chosen(data["results"], mode="secure", engine="clock")
-    rows = [
-        row for row in rows if row["clusters"] == rows[-1]["clusters"]
-    ]  # Not what it is fitted to.
+    clusters = rows[-1]["clusters"]  # The smallest round is only what the clock is fitted to.
+    rows = [row for row in rows if row["clusters"] == clusters]
     places = [row["parties"] for row in rows]
     sent = [row["bytes_payload"] / row["parties"] / 1e6 for row in rows]
     formula = [row["bytes_formula"] / row["parties"] / 1e6 for row in rows]
