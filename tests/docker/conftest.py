@@ -62,7 +62,8 @@ class Engine:
     def answers(self) -> bool:
         """Whether there is a server to talk to."""
         with contextlib.suppress(OSError):
-            return self.run("docker", "info", "-f", "{{.ServerVersion}}", check=False).stdout != ""
+            asked = self.run("docker", "info", "-f", "{{.ServerVersion}}", check=False)
+            return asked.stdout.strip() != ""  # Without a server it prints an empty line.
         return False
 
     def has(self, image: str) -> bool:
