@@ -172,7 +172,7 @@ def on_the_clock(data: dict[str, Any]) -> str:
         f"Warm rounds of the daemons' machines on a clock: T = {first['colluders']}, "
         f"{first['clusters']} clusters, {first['dim']:,} values, the network {first['net']}, one "
         "core for each participant. Shares, masks and sums grow no faster than n/K vectors and the "
-        "masks; echoes go to n − 1 others for each batch, and with 70 to 90 bytes of envelope each, "
+        "masks; echoes go to n − 1 others for each batch, and with 70 to 90 bytes around each, "
         "which the closed form leaves out, they are most of it beyond 200 parties."
     )
     return section("Beyond this machine", words, svg(figure, "clock", "lines"), table, data)
