@@ -19,6 +19,13 @@ ROOT_BYTES = 96
 """A Merkle root of 32 bytes and its signature of about 64."""
 
 
+HEADING_BYTES = 40
+"""What is around the content of a message: the attempt's key, and protobuf's own bytes."""
+
+DIGEST_BYTES = 32
+"""A deal names the parameters that it is good for."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What the cost of a round depends on; `queries` is the budget Q, `asked` of them are asked."""
@@ -66,9 +73,15 @@ def bytes_of_sums(sizes: Sizes, clusters: Sequence[Collection[int]], number: int
         for step in range(min(helpers, sizes.parties)):
             helper = (number + label + step) % sizes.parties
             shares += len(members) - (helper in members)
-    return shares * RESIDUE_BYTES * sizes.width
+    return shares * (RESIDUE_BYTES * sizes.width + HEADING_BYTES)
 
 
-def bytes_of_echoes(parties: int, batches: int) -> int:
-    """Every party's echo of each batch and of the assignment, to all other parties."""
-    return parties * (parties - 1) * (batches + 1) * ECHO_BYTES
+def bytes_of_echoes(witnesses: int, parties: int, batches: int) -> int:
+    """Every witness's echo of each batch and of the assignment, to all other parties."""
+    return witnesses * (parties - 1) * (batches + 1) * (ECHO_BYTES + HEADING_BYTES)
+
+
+def bytes_of_headings(parties: int, batches: int) -> int:
+    """What is around shares and answers, and the digest in each deal."""
+    deals = parties * (parties - 1) * (HEADING_BYTES + DIGEST_BYTES)
+    return deals + parties * batches * HEADING_BYTES

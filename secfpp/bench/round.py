@@ -218,8 +218,9 @@ def _formula(bench: RoundBench, entry: Entry) -> int:
     return bytes_of_round(
         bench.sizes(entry["parameters"]["chunks"], len(distances)),
         [members if len(members) >= least else set() for members in found],
-        1 + max((line["batch"] for line in distances), default=-1),
-        entry["round"],
+        witnesses=len(entry["parameters"]["witnesses"]),
+        batches=1 + max((line["batch"] for line in distances), default=-1),
+        number=entry["round"],
     )
 
 

@@ -103,6 +103,7 @@ def clocked_rows(
     levels = {name: vectors[0] for name, vectors in one.vectors.items()}
     clusterer = ClusteringMethod(bench.job.clustering.method).clusterer
     sizes = bench.sizes(params.prompt_code.chunks, len(distances))
+    sent = [one.sent[name] for name in params.roster]
     moved = [one.sent[name] + one.received[name] for name in params.roster]
     secure: Row = {
         **bench.settings,
@@ -114,8 +115,16 @@ def clocked_rows(
         "cpu_seconds": one.clock.spent,
         "bytes_total": sum(one.sent.values()),
         "bytes_payload": one.payload,
-        "bytes_formula": bytes_of_round(sizes, places, batches, params.key.round),
+        "bytes_formula": bytes_of_round(
+            sizes,
+            places,
+            witnesses=len(params.witnesses),
+            batches=batches,
+            number=params.key.round,
+        ),
         "bytes_a_party": {"median": statistics.median(moved), "most": max(moved)},
+        "bytes_sent_a_party": {"mean": statistics.mean(sent), "most": max(sent)},
+        "witnesses": len(params.witnesses),
         "exact": equals_plain(machine, one.parties.values(), levels, clusterer),
     }
     return secure, _plain_row(bench, network, charges, cores)
@@ -177,6 +186,7 @@ def _plain_row(bench: RoundBench, network: Network, charges: Charges, cores: int
         "bytes_payload": 2 * bench.parties * size,
         "bytes_formula": 2 * bench.parties * size,
         "bytes_a_party": {"median": total / bench.parties, "most": total / bench.parties},
+        "bytes_sent_a_party": {"mean": size + FRAMING_BYTES, "most": size + FRAMING_BYTES},
         "exact": True,
     }
 

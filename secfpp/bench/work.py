@@ -9,6 +9,7 @@ from typing import Literal
 from secfpp.bench.closed_form import (
     Sizes,
     bytes_of_echoes,
+    bytes_of_headings,
     bytes_of_sums,
     bytes_to_open_distances,
 )
@@ -75,11 +76,15 @@ def most_clusters(parties: int, colluders: int) -> int:
 
 
 def bytes_of_round(
-    sizes: Sizes, clusters: Sequence[Collection[int]], batches: int, number: int
+    sizes: Sizes, clusters: Sequence[Collection[int]], *, witnesses: int, batches: int, number: int
 ) -> int:
-    """The closed form of round `number`; `clusters` are as in `bytes_of_sums`."""
+    """What the parties send in round `number`, in closed form (docs/protocol.md §10).
+
+    `clusters` are as in `bytes_of_sums`. What the coordinator sends is not in it.
+    """
     return (
         bytes_to_open_distances(sizes)
         + bytes_of_sums(sizes, clusters, number)
-        + bytes_of_echoes(sizes.parties, batches)
+        + bytes_of_echoes(witnesses, sizes.parties, batches)
+        + bytes_of_headings(sizes.parties, batches)
     )

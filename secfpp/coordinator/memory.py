@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
+from secfpp.protocol.params import RoundParams
 from secfpp.store.sealed import SealedStore
 
 
@@ -20,10 +21,10 @@ class RunMemory:
     `outcome` is empty while the run waits or goes on, then "completed" or the code of what ended
     it, with the `reason` and what to do. `submitted` is Unix time in seconds. `geometry` is what
     all parties have alike, once they have accepted, `colluders` the T of the first round. `round`
-    and `attempt` are those opened last. `entry` is the ledger's entry of that attempt as long as it
-    is not on the ledger; `labels` are set once its assignment may have been sent: then no other
-    attempt of the round may follow (protocol.md §7). `previous` are the labels of the last round
-    that had any.
+    and `attempt` are those opened last, `witnesses` those of that round (protocol.md §8). `entry`
+    is the ledger's entry of that attempt as long as it is not on the ledger; `labels` are set once
+    its assignment may have been sent: then no other attempt of the round may follow (§7).
+    `previous` are the labels of the last round that had any.
     """
 
     run: str
@@ -36,6 +37,7 @@ class RunMemory:
     colluders: int | None = None
     round: int = 0
     attempt: int = 0
+    witnesses: tuple[str, ...] = ()
     entry: dict[str, JsonValue] | None = None
     labels: dict[str, int] | None = None
     previous: dict[str, int] | None = None
@@ -47,11 +49,13 @@ class RunMemory:
             return self.round + 1, 1
         return self.round, self.attempt + 1
 
-    def opens(self, number: int, attempt: int) -> None:
+    def opens(self, params: RoundParams) -> None:
         """An attempt is about to be opened."""
-        if number > self.round:
+        key = params.key
+        if key.round > self.round:
             self.labels = None
-        self.round, self.attempt, self.entry = number, attempt, None
+        self.round, self.attempt, self.entry = key.round, key.attempt, None
+        self.witnesses = params.witnesses
 
     def keep(self, store: SealedStore) -> None:
         """Write it down; StoreFailure where that cannot be done."""

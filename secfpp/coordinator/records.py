@@ -103,6 +103,7 @@ def ledger_entry(
         "dealers": [party for party, _ in disclosed.labels],
         "parameters": {
             "coordinator": params.coordinator,
+            "witnesses": list(params.witnesses),
             "colluders": params.colluders,
             "stragglers": params.stragglers,
             "adversaries": params.adversaries,

@@ -176,7 +176,7 @@ class RunSession:
             params = await self._opening(AttemptKey(self.run, number, attempt), reason)
             machine = self._machine(params)
             self._stage = "opened"
-            memory.opens(number, attempt)
+            memory.opens(params)
             memory.keep(self._store)
             self.chronicle.say("opened", text=f"opened to {params.parties} parties")
             phases = Phases(self._link.totals, "train")
@@ -197,7 +197,7 @@ class RunSession:
             self.chronicle.failed(self._entry(machine), reason, machine.lost)
             memory.entry = None
             if not machine.lost or memory.labels is not None:
-                break  # Who vouched for an assignment joins no other attempt (§7).
+                break  # Who accepted an assignment joins no other attempt (§7).
         raise RoundFailed(
             f"round {number} failed: {reason or 'it was tried as often as it may be'}",
             fix="the parties keep their last good prompts; see who is named and submit again",
@@ -214,10 +214,13 @@ class RunSession:
         deadline = time.monotonic() + self._limits.connect_wait
         is_first = (key.round, key.attempt) == (1, 1)
         said = ""
+        witnesses = self._memory.witnesses if key.round == self._memory.round else ()
         while True:
             roster, dim = self._participants.roster(), self._participants.dim
             try:
-                params = round_params(self._job, key, self._link.name, roster, dim)
+                params = round_params(
+                    self._job, key, self._link.name, roster, dim, witnesses=witnesses
+                )
             except ConfigError as error:
                 if is_first:
                     raise

@@ -34,6 +34,7 @@ class Parameters(BaseModel):
     """What the participants of an attempt had agreed on."""
 
     coordinator: str
+    witnesses: tuple[str, ...]
     colluders: int
     stragglers: int
     adversaries: int

@@ -30,7 +30,8 @@ class Attempt:
         self._desk = desk
         self._vectors = vectors
         self._params = params
-        self._machine = PartyRound(desk.me, Circumstances(policy, desk.link, os.urandom, released))
+        circumstances = Circumstances(policy, desk.link, os.urandom, memory.witnesses, released)
+        self._machine = PartyRound(desk.me, circumstances)
         self._followed = ""
         self.phases = Phases(desk.link.totals, "train")
 
@@ -92,9 +93,9 @@ class Attempt:
                     machine.expire()  # The coordinator has given this attempt up.
 
     def _send(self, envelopes: list[Envelope]) -> None:
-        """Post what the attempt says, once it is written down whom this party so vouches for.
+        """Post what the attempt says, once it is written down which assignment was accepted.
 
-        A round that is over is never opened again, so one round's word is enough (§7).
+        A round that is over is never opened again, so one round's is enough (§7).
         """
         desk, number, released = self._desk, self._params.key.round, self._machine.released
         if released is not None and released is not desk.memory.released.get(number):

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from secfpp.protocol.circumstances import Release
 from secfpp.protocol.messages import Peer
-from secfpp.protocol.params import AttemptKey
+from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.store.sealed import SealedStore
 
 
@@ -20,9 +20,9 @@ class RunMemory:
     """One run at a party.
 
     `latest` is the last attempt that was opened here, or tried: none is opened twice, none before
-    it (protocol.md §8). `released` has by round what this party vouched for (§7), `dealt` the
-    digests (hexadecimal) of the levels it dealt, `colluders` the T it agreed to. A run is `over`
-    once the coordinator has said so.
+    it (protocol.md §8); `witnesses` are those of its round. `released` has by round what this party
+    accepted (§7), `dealt` the digests (hexadecimal) of the levels it dealt, `colluders` the T it
+    agreed to. A run is `over` once the coordinator has said so.
     """
 
     run: str
@@ -30,9 +30,16 @@ class RunMemory:
     peers: tuple[Peer, ...]
     over: bool = False
     latest: AttemptKey | None = None
+    witnesses: tuple[str, ...] = ()
     colluders: int = 0
     released: dict[int, Release] = field(default_factory=dict)
     dealt: dict[int, str] = field(default_factory=dict)
+
+    def opens(self, params: RoundParams) -> None:
+        """An attempt is about to be opened; the first of a round tells the round's witnesses."""
+        if self.latest is None or self.latest.round != params.key.round or not self.witnesses:
+            self.witnesses = params.witnesses
+        self.latest = params.key
 
     def keep(self, store: SealedStore) -> None:
         """Write it down; StoreFailure where that cannot be done."""

@@ -157,7 +157,7 @@ class PartySession:
             text = f"refused round {key.round}, attempt {key.attempt}: not agreed"
             desk.say("violation", text=text)
             return False
-        desk.memory.latest = key
+        desk.memory.opens(params)
         return True
 
     # --- Consent.

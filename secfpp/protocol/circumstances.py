@@ -21,10 +21,10 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True)
 class Release:
-    """This party has vouched for an assignment of a round, and so for its sums (§7).
+    """This party has accepted an assignment of a round, and so its sums (§7).
 
-    Its own sum shares may not have left yet, but others' may have because of its word. Whom it
-    vouched for, the `roster`, and what, the `labels`.
+    Its own sum shares may not have left yet, but others' may have because of its word. `roster` are
+    the parties of that attempt, `labels` the assignment.
     """
 
     roster: tuple[str, ...]
@@ -35,11 +35,13 @@ class Release:
 class Circumstances:
     """What a party brings to an attempt from outside.
 
-    Its `policy`, its `credentials`, a source of random bytes like `os.urandom`, and what it has
-    `released` in earlier attempts of the same round.
+    Its `policy`, its `credentials`, a source of random bytes like `os.urandom`; the
+    `witnesses` of the round, if the party knows them, and what it has `released` in earlier
+    attempts of the round.
     """
 
     policy: Policy
     credentials: Credentials
     randomness: Randomness
+    witnesses: tuple[str, ...] = ()
     released: Release | None = None

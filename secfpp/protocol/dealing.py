@@ -61,6 +61,7 @@ def deal(
     messages = {
         party: Deal(
             key=params.key,
+            params_digest=params.digest,
             shares=tuple(
                 seeds.get((party, kind), share)
                 for kind, share in zip(kinds, held.shares, strict=False)
@@ -78,10 +79,13 @@ def deal(
 def receive(params: RoundParams, me: str, dealer: str, message: Deal) -> Held:
     """Expand and check what `dealer` sent to `me`.
 
-    A wrong shape or kind raises PeerViolation, and so does, where dealing is checked, what is not
-    the leaf that the dealer's root promises: that has not been received (§9). Whether the root is
-    signed is the coordinator's to check, once for all (see `disown`).
+    A wrong shape or kind raises PeerViolation, and so does what was dealt under other parameters
+    (§7) and, where dealing is checked, what is not the leaf that the dealer's root promises: that
+    has not been received (§9). Whether the root is signed is the coordinator's to check, once for
+    all (see `disown`).
     """
+    if message.params_digest != params.digest:
+        raise PeerViolation(dealer, "dealt under other parameters than were opened here")
     if bool(message.shares) == bool(message.abstains):
         raise PeerViolation(dealer, "a deal holds either shares or the reason why it has none")
     if message.shares and len(message.shares) != len(params.sharings):

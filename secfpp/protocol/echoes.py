@@ -13,7 +13,7 @@ Position = tuple[EchoStage, int]
 
 
 class Echoes:
-    """The digests that parties have signed, for each batch and for the assignment."""
+    """The digests that witnesses have signed, for each batch and for the assignment."""
 
     def __init__(self, me: str, credentials: Credentials) -> None:
         self._me = me
@@ -25,22 +25,26 @@ class Echoes:
     def vouch(
         self, params: RoundParams, stage: EchoStage, batch: int, digest: bytes
     ) -> list[Envelope]:
-        """Record this party's own view; its signed digest, to all others.
+        """Record this party's own view; a witness's signed digest, to all others.
 
-        PolicyRefusal where too many have been shown something else.
+        PolicyRefusal where too many witnesses have been shown something else.
         """
         self._own[stage, batch] = digest
         self._check_split(params, stage, batch)
+        if self._me not in params.witnesses:
+            return []
         signature = self._credentials.sign(echo_text(params, stage, batch, digest))
         echo = Echo(params.key, stage, batch, digest, signature)
         return [Envelope(party, echo) for party in params.roster if party != self._me]
 
     def hear(self, params: RoundParams, sender: str, echo: Echo) -> None:
-        """Record another party's view, its first word only; it may come before one's own.
+        """Record a witness's view, its first word only; it may come before one's own.
 
-        PeerViolation names who echoes what there cannot be, or what it did not sign; PolicyRefusal
-        as `vouch`.
+        PeerViolation names who is no witness, echoes what there cannot be, or what it did not sign;
+        PolicyRefusal as `vouch`.
         """
+        if sender not in params.witnesses:
+            raise PeerViolation(sender, "sent an echo and is no witness of the round")
         if echo.batch > params.query_budget:  # Each batch has a query.
             raise PeerViolation(sender, f"echoed batch {echo.batch}, more than there can be")
         text = echo_text(params, echo.stage, echo.batch, echo.digest)
@@ -53,21 +57,27 @@ class Echoes:
             self._count[position, echo.digest] += 1
         self._check_split(params, *position)
 
-    def agreed(self, stage: EchoStage, batch: int) -> int:
-        """How many parties saw what this one saw, itself included; 0 while it has seen nothing."""
+    def agreed(self, params: RoundParams, stage: EchoStage, batch: int) -> bool:
+        """Whether enough witnesses saw what this party saw; not while it has seen nothing."""
+        return self.count(params, stage, batch) >= params.echo_quorum
+
+    def count(self, params: RoundParams, stage: EchoStage, batch: int) -> int:
+        """How many witnesses saw what this party saw, itself included if it is one."""
         own = self._own.get((stage, batch))
-        return 0 if own is None else 1 + self._count[(stage, batch), own]
+        if own is None:
+            return 0
+        return (self._me in params.witnesses) + self._count[(stage, batch), own]
 
     def _check_split(self, params: RoundParams, stage: EchoStage, batch: int) -> None:
-        """Refuse as soon as too many saw something else for a quorum ever to agree with us."""
+        """Refuse once so many witnesses saw something else that no quorum can agree with us."""
         own = self._own.get((stage, batch))
         heard = self._heard.get((stage, batch), ())
         others = 0 if own is None else len(heard) - self._count[(stage, batch), own]
-        if params.parties - others < params.echo_quorum:
+        if params.witnesses_here - others < params.echo_quorum:
             raise PolicyRefusal(
                 "echo",
-                f"{others} of {params.parties} parties were shown something else at {stage.value} "
-                f"{batch}; {params.echo_quorum} equal views are needed",
+                f"{others} of {params.witnesses_here} witnesses were shown something else at "
+                f"{stage.value} {batch}; {params.echo_quorum} equal views are needed",
             )
 
 

@@ -127,10 +127,12 @@ class Deal:
     """Party → party: one recipient's shares and masks (§4, §5), each as residues or as a seed.
 
     `shares` has one entry for each sharing of the round, or none where the dealer sits the round
-    out (`abstains` then says why); `masks` is None where the sender deals no masks.
+    out (`abstains` then says why); `masks` is None where the sender deals no masks. Shares are good
+    for the parameters with `params_digest` only (§7).
     """
 
     key: AttemptKey
+    params_digest: bytes
     shares: tuple[FieldArray | Seed, ...]
     masks: FieldArray | Seed | None
     abstains: str
@@ -239,7 +241,7 @@ class EchoStage(Enum):
 
 @dataclass(frozen=True)
 class Echo:
-    """Party → party: a signed digest of the sender's view (§8).
+    """Witness → party: a signed digest of the sender's view (§8).
 
     `stage` BATCH covers parameters, U, V and the queries up to `batch`; ASSIGNMENT the labels too.
     """

@@ -67,15 +67,17 @@ class SharingSpec:
 class RoundParams:
     """What all participants of one attempt agree on; built only if every rule holds.
 
-    `roster` are the consenting parties in order (n of them), `colluders` T, `stragglers` S,
-    `adversaries` A; `sharings` is one vector (feature and prompt are the same) or two (feature,
-    then prompt); `query_budget` Q masks are dealt, `queries_per_party` is q of §1, `rounds` R.
+    `roster` are the consenting parties in order (n of them), `witnesses` those whose echoes count
+    (§8), some of whom may be lost by now; `colluders` T, `stragglers` S, `adversaries` A;
+    `sharings` is one vector (feature and prompt are the same) or two (feature, then prompt);
+    `query_budget` Q masks are dealt, `queries_per_party` is q of §1, `rounds` R.
     A broken rule raises ConfigError with the inequality and its numbers.
     """
 
     key: AttemptKey
     coordinator: str
     roster: tuple[str, ...]
+    witnesses: tuple[str, ...]
     colluders: int
     stragglers: int
     adversaries: int
@@ -90,6 +92,7 @@ class RoundParams:
 
     def __post_init__(self) -> None:
         self._check_thresholds()
+        self._check_witnesses()
         self._check_clusters_and_queries()
         for sharing in self.sharings:
             check_headroom(sharing.clip, sharing.fraction_bits, sharing.dim, self.parties)
@@ -165,8 +168,13 @@ class RoundParams:
 
     @property
     def echo_quorum(self) -> int:
-        """⌊(n+T)/2⌋ + 1 equal digests, the party's own included (§8)."""
-        return (self.parties + self.colluders) // 2 + 1
+        """So many equal digests of the witnesses are enough (§8)."""
+        return majority(len(self.witnesses), self.colluders)
+
+    @property
+    def witnesses_here(self) -> int:
+        """How many of the round's witnesses are on the roster of this attempt."""
+        return sum(witness in self.places for witness in self.witnesses)
 
     @property
     def mask_dealers(self) -> tuple[str, ...]:
@@ -231,13 +239,21 @@ class RoundParams:
         _require(0 <= s <= t, f"0 ≤ S ≤ T is needed: stragglers S = {s}, colluders T = {t}")
         _require(0 <= a <= t, f"0 ≤ A ≤ T is needed: adversaries A = {a}, colluders T = {t}")
         _require(
-            n > t + 2 * s + 2 * a,
-            f"n > T + 2S + 2A is needed for the echo: {n} > {t} + {2 * s} + {2 * a} is false",
-        )
-        _require(
             n >= 2 * t + 1 + s + 2 * a,
             "n ≥ 2(K+T−1) + 1 + S + 2A is needed with K ≥ 1: "
             f"{n} parties, T = {t}, S = {s}, A = {a} need at least {2 * t + 1 + s + 2 * a}",
+        )
+
+    def _check_witnesses(self) -> None:
+        count, here = len(self.witnesses), self.witnesses_here
+        _require(len(set(self.witnesses)) == count, "every witness must be named once")
+        needed = self.echo_quorum + self.stragglers + self.adversaries
+        missing = [witness for witness in self.witnesses if witness not in self.places]
+        _require(
+            here >= needed,
+            f"{here} of the round's {count} witnesses take part, ⌊(W+T)/2⌋ + 1 + S + A = {needed} "
+            "are needed" + (f"; missing: {', '.join(missing)}" if missing else ""),
+            fix="start those that are missing, or change the job's [protocol] section",
         )
 
     def _check_clusters_and_queries(self) -> None:
@@ -281,6 +297,13 @@ def _plain(value: object) -> object:
     return {one.name: getattr(value, one.name) for one in fields(value)}  # type: ignore[arg-type]
 
 
-def _require(holds: bool, rule: str) -> None:
+def majority(witnesses: int, colluders: int) -> int:
+    """⌊(W+T)/2⌋ + 1: two such majorities of W witnesses share more than T (protocol.md §8)."""
+    return (witnesses + colluders) // 2 + 1
+
+
+def _require(
+    holds: bool, rule: str, fix: str = "change the roster or the job's [protocol] section"
+) -> None:
     if not holds:
-        raise ConfigError(rule, fix="change the roster or the job's [protocol] section")
+        raise ConfigError(rule, fix=fix)

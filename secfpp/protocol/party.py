@@ -67,6 +67,7 @@ class PartyRound:
     def __init__(self, me: str, circumstances: Circumstances) -> None:
         self.me = me
         self.released = circumstances.released
+        self._witnesses = circumstances.witnesses
         self._policy = circumstances.policy
         self._credentials = circumstances.credentials
         self._randomness = circumstances.randomness
@@ -204,11 +205,17 @@ class PartyRound:
     def _open(self, params: RoundParams) -> Outbox:
         self._state = Preparing(params)
         self._policy.check_opening(self.me, params)
+        if self._witnesses not in ((), params.witnesses):
+            raise PolicyRefusal(
+                "attempt",
+                "this round has other witnesses: with two sets of them two assignments of one "
+                "round could be agreed to",
+            )
         if self.released is not None and self.released.roster != params.roster:
             raise PolicyRefusal(
                 "attempt",
-                "this party vouched for sums of this round among another roster; a second attempt "
-                "with other members could subtract one sum from the other",
+                "this party accepted an assignment of this round among another roster; with a "
+                "second attempt among others one sum could be subtracted from the other",
             )
         return []
 
@@ -262,7 +269,7 @@ class PartyRound:
         return self._accept(state, ask)
 
     def _accept(self, state: Answering, ask: Ask) -> Outbox:
-        """Check a batch, vouch for it to everyone, and answer it as soon as the echoes allow.
+        """Check a batch, vouch for it, and answer it as soon as the echoes allow.
 
         A batch that nothing may follow needs no word of its own: the assignment's echo covers it.
         """
@@ -275,13 +282,13 @@ class PartyRound:
         return echoes + self._answer(state)
 
     def _answer(self, state: Answering) -> Outbox:
-        """Answer the owed batch if enough parties saw the same up to the batch before (§8)."""
+        """Answer the owed batch if enough witnesses saw the same up to the batch before (§8)."""
         self._state = state
         params, ask = state.params, state.owed
         if ask is None:
             return []
         vouched = ask.batch if params.strict_queries else ask.batch - 1
-        if vouched >= 0 and self._echoes.agreed(EchoStage.BATCH, vouched) < params.echo_quorum:
+        if vouched >= 0 and not self._echoes.agreed(params, EchoStage.BATCH, vouched):
             return []
         self._state = replace(state, owed=None)
         if state.pooled is None:
@@ -296,17 +303,17 @@ class PartyRound:
             raise PolicyRefusal("assignment", "comes from fewer batches than were asked")
         check_labels(state.view, assign.labels)
         if self.released is not None and self.released.labels != assign.labels:
-            raise PolicyRefusal("attempt", "this party vouched for another assignment before")
+            raise PolicyRefusal("attempt", "this party accepted another assignment before")
         self.released = Release(state.params.roster, assign.labels)
         digest = state.view.digest(state.params, EchoStage.ASSIGNMENT, assign)
         echoes = self._echoes.vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)
         return echoes + self._release(Assigned(state.params, state.pooled, state.view, assign))
 
     def _release(self, state: Assigned) -> Outbox:
-        """Send the sum shares once enough parties vouch for the same view (§7, §8)."""
+        """Send the sum shares once enough witnesses vouch for the same view (§7, §8)."""
         self._state = state
         params, batches = state.params, state.assign.batches
-        if self._echoes.agreed(EchoStage.ASSIGNMENT, batches) < params.echo_quorum:
+        if not self._echoes.agreed(params, EchoStage.ASSIGNMENT, batches):
             return []
         summing, outbox = release(state, self.me)
         return outbox + self._conclude(summing)

@@ -64,7 +64,7 @@ class Answering:
 
 @dataclass(frozen=True, repr=False)
 class Assigned:
-    """The assignment is known; sums wait until enough parties have echoed the same view."""
+    """The assignment is known; sums wait until enough witnesses have echoed the same view."""
 
     params: RoundParams
     pooled: Pooled | None
@@ -121,7 +121,7 @@ def waiting_for(state: State, echoes: Echoes) -> str:
             missing = [party for party in params.roster if party not in held]
             return f"waiting for shares of {', '.join(missing)}"
         case Assigned(params=params, assign=assign):
-            count = echoes.agreed(EchoStage.ASSIGNMENT, assign.batches)
+            count = echoes.count(params, EchoStage.ASSIGNMENT, assign.batches)
             return f"waiting for echoes: {count} of {params.echo_quorum} needed agree"
         case Summing(params=params, sums=sums, label=label):
             helpers = params.helpers(0 if label is None else label)

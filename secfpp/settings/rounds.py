@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from secfpp.algebra.fixedpoint import check_headroom, largest_fraction_bits
 from secfpp.errors import ConfigError
-from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
+from secfpp.protocol.params import (
+    AttemptKey,
+    Feature,
+    QueryKind,
+    RoundParams,
+    SharingSpec,
+    majority,
+)
 from secfpp.settings.files import JobSettings
 
 MOST_ATTEMPTS = 3
@@ -29,6 +36,18 @@ def default_stragglers(parties: int, colluders: int) -> int:
     return 1 if parties >= 2 * colluders + 2 and parties > colluders + 2 else 0
 
 
+def choose_witnesses(
+    roster: tuple[str, ...], number: int, colluders: int, stragglers: int, adversaries: int
+) -> tuple[str, ...]:
+    """The witnesses of a round whose first attempt is among `roster` (protocol.md §8).
+
+    So many that all attempts but the last may lose S + 1 of them, the last S, and A may lie.
+    """
+    gone = MOST_ATTEMPTS * (stragglers + 1) - 1 + adversaries
+    count = min(len(roster), colluders + 2 * gone + 1)
+    return tuple(roster[(number + step) % len(roster)] for step in range(count))
+
+
 def default_budget(parties: int) -> int:
     """Q = 3n², at most 2,000: what the adaptive clusterer needs even if everyone were alone."""
     return min(3 * parties * parties, 2_000)
@@ -41,18 +60,32 @@ def apart_levels(job: JobSettings, fraction_bits: int) -> int | None:
 
 
 def round_params(
-    job: JobSettings, key: AttemptKey, coordinator: str, roster: tuple[str, ...], dim: int
+    job: JobSettings,
+    key: AttemptKey,
+    coordinator: str,
+    roster: tuple[str, ...],
+    dim: int,
+    *,
+    witnesses: tuple[str, ...] = (),
 ) -> RoundParams:
     """The parameters of one attempt among `roster` for prompts of `dim` values.
 
-    ConfigError carries the inequality that does not hold.
+    `witnesses` are those of the round's earlier attempts; in the first they are chosen. S is
+    lower than the job's where so many losses would leave too few of them. ConfigError
+    carries the inequality that does not hold.
     """
     protocol = job.protocol
     parties = len(roster)
     colluders = default_colluders(parties) if protocol.colluders is None else protocol.colluders
-    stragglers = protocol.stragglers
+    stragglers, adversaries = protocol.stragglers, protocol.adversaries
     if stragglers is None:
         stragglers = default_stragglers(parties, colluders)
+    if witnesses:
+        here = sum(witness in roster for witness in witnesses)
+        spare = here - majority(len(witnesses), colluders) - adversaries
+        stragglers = max(0, min(stragglers, spare))
+    if not witnesses:
+        witnesses = choose_witnesses(roster, key.round, colluders, stragglers, adversaries)
     bits = protocol.fraction_bits
     if bits is None:
         bits = largest_fraction_bits(protocol.clip, dim, parties)
@@ -64,9 +97,10 @@ def round_params(
         key=key,
         coordinator=coordinator,
         roster=roster,
+        witnesses=witnesses,
         colluders=colluders,
         stragglers=stragglers,
-        adversaries=protocol.adversaries,
+        adversaries=adversaries,
         feature=Feature.DOMAIN,
         sharings=(SharingSpec("domain", dim, protocol.clip, bits),),
         minimum_cluster=protocol.minimum_cluster or max(3, colluders + 2),

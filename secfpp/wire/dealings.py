@@ -21,6 +21,7 @@ def write_deal(message: Deal, body: wire.Deal, rows: Rows) -> None:
         _write_vector(share, body.shares.add(), rows)
     if message.masks is not None:
         _write_vector(message.masks, body.masks, rows)
+    body.params_digest = checks.digest("Deal.params_digest", message.params_digest)
     body.abstains = checks.reason("Deal.abstains", message.abstains, empty=True)
     if message.commitment is not None:
         _write_commitment(message.commitment, body.commitment)
@@ -30,6 +31,7 @@ def read_deal(body: wire.Deal, supply: Supply) -> Deal:
     shares = checks.few("Deal.shares", body.shares, checks.MAXIMUM_SHARINGS)
     return Deal(
         key=read_key(body.key),
+        params_digest=body.params_digest,
         shares=tuple(_read_vector(share, supply) for share in shares),
         masks=_read_vector(body.masks, supply) if body.HasField("masks") else None,
         abstains=body.abstains,

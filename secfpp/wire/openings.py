@@ -41,6 +41,7 @@ def read_key(body: wire.AttemptKey) -> AttemptKey:
 def write_open(message: Open, body: wire.Open) -> None:
     params, filled = message.params, body.params
     _check(params.roster, params.sharings)
+    checks.names("Open.witnesses", params.witnesses)
     write_key(params.key, filled.key)
     filled.coordinator = checks.name("Open.coordinator", params.coordinator)
     filled.roster.extend(params.roster)
@@ -61,6 +62,7 @@ def write_open(message: Open, body: wire.Open) -> None:
     filled.queries_per_party = checks.number("Open.queries_per_party", params.queries_per_party)
     filled.rounds = checks.number("Open.rounds", params.rounds)
     filled.strict_queries = params.strict_queries
+    filled.witnesses.extend(params.witnesses)
 
 
 def read_open(body: wire.Open) -> Open:
@@ -69,6 +71,7 @@ def read_open(body: wire.Open) -> Open:
     listed = checks.few("Open.sharings", params.sharings, checks.MAXIMUM_SHARINGS)
     sharings = tuple(_read_sharing(sharing) for sharing in listed)
     _check(roster, sharings)
+    witnesses = checks.few("Open.witnesses", params.witnesses, checks.MAXIMUM_PARTIES)
     if params.feature not in _FEATURES or params.query_kind not in _QUERY_KINDS:
         raise checks.Malformed("Open.feature or Open.query_kind is not a known value")
     return Open(
@@ -76,6 +79,7 @@ def read_open(body: wire.Open) -> Open:
             key=read_key(params.key),
             coordinator=params.coordinator,
             roster=roster,
+            witnesses=tuple(witnesses),
             colluders=params.colluders,
             stragglers=params.stragglers,
             adversaries=params.adversaries,

@@ -32,10 +32,12 @@ def attempt(
     queries: int = 2,
 ) -> RoundParams:
     """The parameters of an attempt with a budget of so many queries."""
+    names = tuple(f"party-{index}" for index in range(parties))
     return RoundParams(
         key=AttemptKey("run", 1, 1),
         coordinator="coordinator",
-        roster=tuple(f"party-{index}" for index in range(parties)),
+        roster=names,
+        witnesses=names,
         colluders=colluders,
         stragglers=stragglers,
         adversaries=adversaries,

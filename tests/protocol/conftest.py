@@ -57,6 +57,7 @@ class Federation:
     method: ClusteringMethod = ClusteringMethod.ADAPTIVE
     previous: Assignment | None = None
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     released: Mapping[str, Release] = field(default_factory=dict)
     vectors: Mapping[str, Vectors | Abstention] = field(default_factory=dict)
     changes: Mapping[str, object] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Federation:
                 key=AttemptKey("run", 1, 1),
                 coordinator=COORDINATOR,
                 roster=names,
+                witnesses=names,
                 colluders=self.colluders,
                 stragglers=self.stragglers,
                 adversaries=self.adversaries,
@@ -104,6 +106,7 @@ class Federation:
                     self.policies.get(name, policy),
                     NamedSigner(name),
                     os.urandom,
+                    self.witnesses.get(name, ()),
                     self.released.get(name),
                 ),
             )

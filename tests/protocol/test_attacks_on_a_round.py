@@ -168,8 +168,12 @@ def split_views(setup, victim: str, colluder: str):
     return fault
 
 
-def test_a_split_assignment_ends_in_refusal_and_no_sum_leaves_anyone(federation):
-    setup = federation(parties=9, clusters=1)
+@pytest.mark.parametrize(
+    "witnesses", [range(9), (0, 1, 7, 8), (0, 2, 3, 6, 7), (1, 2, 6, 7, 8), (0, 1, 2, 6, 7, 8)]
+)
+def test_a_split_assignment_ends_in_refusal_and_no_sum_leaves_anyone(federation, witnesses):
+    named = tuple(f"party-{index}" for index in witnesses)
+    setup = federation(parties=9, clusters=1, changes={"witnesses": named})
     network = setup.network(fault=split_views(setup, "party-8", "party-0"))
     network.run()
     assert not [p for p in network.delivered if isinstance(p.message, SumShare)]

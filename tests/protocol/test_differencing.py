@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from secfpp.algebra.field import stack, sum_of
 from secfpp.cluster.queries import Query
 from secfpp.errors import PolicyRefusal
 from secfpp.protocol.disclosure import View, check_batch
-from secfpp.protocol.messages import Assign, Echo, EchoStage, SumShare
+from secfpp.protocol.messages import Echo, EchoStage, SumShare
 from secfpp.protocol.party_states import Failed, Finished
 
 COLLUDERS = ("party-0", "party-1")
@@ -110,37 +109,3 @@ def test_a_cluster_of_two_is_a_query_about_the_other_party(federation):
         view = view.extended((query,))
     with pytest.raises(PolicyRefusal, match="would make it 3 about party-6"):
         check_batch(setup.params, view, asked[2:])
-
-
-def test_outside_the_promise_a_coordinator_that_lies_with_a_party_gets_one_vector(federation):
-    """Why the threat model says so: who has vouched for nothing joins a second attempt."""
-    setup = federation(parties=8, clusters=1)
-    colluder, victim = "party-0", "party-4"
-    shown = {f"party-{i}" for i in range(5)}
-    rest = tuple(name for name in setup.params.roster if name not in shown or name == colluder)
-
-    def half_the_story(post):
-        if not isinstance(post.message, Assign):
-            return (post,)
-        labels = tuple((name, int(name not in (*rest, victim))) for name in setup.params.roster)
-        lie = replace(post, message=replace(post.message, labels=labels))
-        return (lie,) if post.to in shown else ()
-
-    first = setup.network(fault=half_the_story)
-    first.run()
-    released = {name for name, party in first.parties.items() if party.released is not None}
-    assert released == shown
-
-    key, sharings = replace(setup.params.key, attempt=2), setup.params.sharings
-    changes = {"key": key, "roster": rest, "sharings": sharings}
-    again = federation(parties=4, changes=changes)
-    again.levels.update(setup.levels)
-    second = again.network()
-    second.run()
-
-    means = [network.parties[colluder].result.mean for network in (first, second)]
-    sums = [
-        np.rint(mean.astype(np.float64) * members * 2.0 ** sharings[-1].fraction_bits)
-        for mean, members in zip(means, (5, 4), strict=True)
-    ]
-    assert np.abs(sums[0] - sums[1] - setup.levels[victim]).max() <= FLOAT32_IN_LEVELS

@@ -20,6 +20,7 @@ from secfpp.protocol.messages import (
     Deal,
     Dispute,
     Done,
+    Echo,
     Halt,
     Open,
     Opening,
@@ -67,6 +68,19 @@ def test_echoes_are_verified_until_enough_agree_and_no_longer(federation, monkey
     assert others < setup.params.parties - 1
 
 
+def test_only_witnesses_echo_and_all_others_go_by_them(federation, equals_plain):
+    witnesses = ("party-2", "party-7", "party-11", "party-4")
+    setup = federation(parties=12, dim=128, clusters=2, changes={"witnesses": witnesses})
+    network = setup.network()
+    network.run()
+    assert equals_plain(setup, network) == 12
+    echoes = [p for p in network.delivered if isinstance(p.message, Echo)]
+    stages = {(p.message.stage, p.message.batch) for p in echoes}
+    assert {p.sender for p in echoes} == set(witnesses)
+    assert len(stages) > 1
+    assert len(echoes) == len(stages) * len(witnesses) * 11
+
+
 class Weather:
     """Random order; each posting may be repeated, and one party's postings may be lost."""
 
@@ -104,12 +118,15 @@ def test_rounds_in_random_order_with_losses_and_repeats_equal_the_plain_round(
         draw = random.Random(seed * 1000 + turn)
         parties = draw.randint(5, 14)
         clusters = draw.randint(1, max(1, parties // 3))
+        colluders = 1 if parties < 10 else draw.randint(1, 2)
+        names = [f"party-{index}" for index in range(parties)]
         setup = federation(
             parties=parties,
             dim=draw.choice((64, 96, 128)),
             clusters=clusters,
-            colluders=1 if parties < 10 else draw.randint(1, 2),
+            colluders=colluders,
             seed=draw.randrange(2**32),
+            changes={"witnesses": tuple(draw.sample(names, draw.randint(colluders + 3, parties)))},
         )
         weather = Weather(seed * 1000 + turn, setup)
         network = setup.network(weather.order, weather.fault)

@@ -86,8 +86,9 @@ class Ready:
         """Nothing is held."""
 
 
-def opening(attempt: int) -> Open:
-    return Open(round_params(JobSettings(), AttemptKey("run", 1, attempt), "boss", ROSTER, DIM))
+def opening(attempt: int, witnesses: tuple[str, ...] = ()) -> Open:
+    key = AttemptKey("run", 1, attempt)
+    return Open(round_params(JobSettings(), key, "boss", ROSTER, DIM, witnesses=witnesses))
 
 
 def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySession, Outgoing]:
@@ -220,7 +221,7 @@ def test_protection_agreed_to_once_is_not_lowered_in_a_later_attempt(tmp_path):
 
     def opened(attempt: int, parties: int, job: JobSettings) -> Open:
         key = AttemptKey("run", 1, attempt)
-        return Open(round_params(job, key, "boss", roster[:parties], DIM))
+        return Open(round_params(job, key, "boss", roster[:parties], DIM, witnesses=roster))
 
     async def script():
         session.deliver("boss", opened(1, 11, JobSettings()))
@@ -298,6 +299,35 @@ def test_a_party_that_forgot_would_deal_twice_under_one_key(tmp_path):
     """The mutation of the test before: without its memory the wire shows eight deals, not four."""
     dealt, _ = dealt_after_a_crash(tmp_path, forget=True)
     assert dealt[0] == 8
+
+
+def test_a_party_that_crashed_joins_no_attempt_of_the_round_with_other_witnesses(tmp_path):
+    """It has dealt in an attempt with five, and remembers them (protocol.md §7)."""
+
+    async def both() -> tuple[Outgoing, Outgoing]:
+        session, before = session_in(tmp_path)
+        conducting = asyncio.create_task(session.conduct())
+        session.deliver("boss", opening(1))
+        await until(lambda: before.deals(AttemptKey("run", 1, 1)))
+        conducting.cancel()
+        await asyncio.wait({conducting})
+        session._desk.store.close()
+        session, after = session_in(tmp_path)
+
+        async def script():
+            session.deliver("boss", opening(2, ROSTER[:4]))
+            await until(lambda: any(isinstance(m, Halt) for _, m in after.sent))
+            session.deliver("boss", opening(3, opening(1).params.witnesses))
+            await until(lambda: after.deals(AttemptKey("run", 1, 3)))
+
+        await conducted(session, script)
+        return before, after
+
+    _, after = asyncio.run(both())
+    (halt,) = [message for _, message in after.sent if isinstance(message, Halt)]
+    assert (halt.key.attempt, halt.code) == (2, "attempt")
+    assert "this round has other witnesses" in halt.reason
+    assert after.deals(AttemptKey("run", 1, 2)) == 0
 
 
 def test_a_party_that_crashed_still_holds_the_coordinator_to_what_it_vouched_for(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from secfpp.coordinator.memory import RunMemory
+from secfpp.coordinator.memory import RunMemory, recall
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import PeersMissing
 from secfpp.journal.tally import Tally
@@ -92,7 +92,9 @@ class PartiesInMemory:
             self._flying.extend((to, out) for out in outbox)
 
 
-def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: Path):
+def conducted(tmp_path: Path, witnesses: tuple[str, ...] = ()) -> PartiesInMemory:
+    """A round of the run; its second attempt, if the store knows the `witnesses` of the first."""
+
     async def run() -> PartiesInMemory:
         link = PartiesInMemory()
         settings = CoordinatorSettings(
@@ -102,7 +104,11 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
         )
         job = JobSettings(rounds=1, protocol={"colluders": 1, "stragglers": 1})
         store = SealedStore(tmp_path)
-        memory = RunMemory("run-1", job.model_dump_json(), colluders=1)
+        known = RunMemory("run-1", job.model_dump_json(), colluders=1)
+        if witnesses:
+            known.round, known.attempt, known.witnesses = 1, 1, witnesses
+        known.keep(store)
+        memory = recall(store, "run-1")
         session = link.session = RunSession(memory, store, link, settings=settings, diagnose=None)
         session.chronicle.listeners.append(link.tally.hear)
         session._participants.begin({"dim": "64"})
@@ -114,10 +120,23 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
             session.chronicle.close()
         return link
 
-    link = asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_after_a_restart_a_rounds_next_attempt_has_its_witnesses(tmp_path: Path):
+    conducted(tmp_path, PARTIES[::-1])
+    ledger = json.loads((tmp_path / "run-1" / "ledger.json").read_text())
+    (closed,) = ledger["rounds"]
+    assert (closed["attempt"], closed["parameters"]["witnesses"]) == (2, list(PARTIES[::-1]))
+
+
+def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: Path):
+    link = conducted(tmp_path)
     ledger = json.loads((tmp_path / "run-1" / "ledger.json").read_text())
     (failed,), (closed,) = ledger["unfinished"], ledger["rounds"]
     assert (failed["attempt"], closed["attempt"]) == (1, 2)
+    witnesses = [entry["parameters"]["witnesses"] for entry in (failed, closed)]
+    assert witnesses == [[*PARTIES[1:], PARTIES[0]]] * 2
     opened = [len(entry["opened_to_coordinator"]["distances"]) for entry in (failed, closed)]
     assert min(opened) > 0
     assert sum(opened) == link.answered == link.tally.distances

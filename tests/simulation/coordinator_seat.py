@@ -43,6 +43,7 @@ class Kept:
     previous: Assignment | None
     roster: tuple[str, ...]
     released: Assignment | None = None
+    witnesses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,17 @@ class CoordinatorSeat:
         self.kept = replace(self.kept, attempt=self.kept.attempt + 1)
         key = AttemptKey(RUN, self.kept.round, self.kept.attempt)
         try:
-            params = round_params(self.job, key, COORDINATOR, self.kept.roster, self._dim)
+            params = round_params(
+                self.job,
+                key,
+                COORDINATOR,
+                self.kept.roster,
+                self._dim,
+                witnesses=self.kept.witnesses,
+            )
         except ConfigError as error:
             return self._end(False, f"round {key.round} failed: {reason}: too few: {error}")
+        self.kept = replace(self.kept, witnesses=params.witnesses)
         signer = NamedSigner(COORDINATOR)
         self.machine = CoordinatorRound(params, CLUSTERER, self.kept.previous, signer, os.urandom)
         return self.machine.open()

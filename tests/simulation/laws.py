@@ -36,6 +36,7 @@ from .broken import (
     REFUSAL,
     RISING,
     VOUCHES,
+    WITNESSES,
     require,
 )
 from .coordinator_seat import CLUSTERER, CoordinatorSeat, Entry
@@ -109,6 +110,8 @@ class Laws:
         known = self.params.setdefault(key, params)
         later = not again and all(key >= other for other in self.params)
         self._require(known == params and later, RISING, f"{key} after {max(self.params)}")
+        before = {self.params[other].witnesses for other in self.params if other.round == key.round}
+        self._require(before == {params.witnesses}, WITNESSES, f"{key}: {sorted(before)}")
         closed = [other for other in self._assigned if other.round == key.round]
         self._require(not closed, CLOSED, f"{key} is opened though {closed} was assigned")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from secfpp.party.early import EarlyWords
-from secfpp.protocol.circumstances import Circumstances, Release
+from secfpp.party.memory import RunMemory
+from secfpp.protocol.circumstances import Circumstances
 from secfpp.protocol.dealing import Vectors
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.messages import Ended, Envelope, Halt, Open, RoundMessage
@@ -35,15 +36,6 @@ class Trained:
     vectors: Vectors
 
 
-@dataclass
-class Kept:
-    """What a party's sealed store holds, and so survives a crash."""
-
-    latest: AttemptKey | None = None
-    released: dict[int, Release] = field(default_factory=dict)
-    colluders: int = 1
-
-
 class PartySeat:
     """One party of a run. `up` and `ended` (the reason) tell whether it takes part.
 
@@ -55,7 +47,7 @@ class PartySeat:
         self.name = name
         self.up = True
         self.ended = ""
-        self.kept = Kept()
+        self.kept = RunMemory("run", "", (), colluders=1)  # What survives a crash.
         self.machine: PartyRound | None = None
         self.finished: list[tuple[AttemptKey, Finished]] = []
         self.failed: list[tuple[AttemptKey, Failed]] = []
@@ -134,10 +126,12 @@ class PartySeat:
 
     def _attempt(self, params: RoundParams) -> Outbox:
         key = params.key
-        self.kept.latest = key
+        self.kept.opens(params)
         policy = Policy(COORDINATOR, minimum_colluders=self.kept.colluders)
         released = self.kept.released.get(key.round)
-        circumstances = Circumstances(policy, NamedSigner(self.name), os.urandom, released)
+        circumstances = Circumstances(
+            policy, NamedSigner(self.name), os.urandom, self.kept.witnesses, released
+        )
         machine = self.machine = PartyRound(self.name, circumstances)
         outbox = machine.handle(COORDINATOR, Open(params))
         for sender, message in self._early.take(key):

@@ -24,6 +24,7 @@ from .broken import (
     RISING,
     UNSEEN,
     VOUCHES,
+    WITNESSES,
     Broken,
 )
 from .coordinator_seat import CoordinatorSeat
@@ -83,6 +84,14 @@ class CountsAttemptsInMemory(CoordinatorSeat):
         self.kept = replace(self.kept, attempt=self.kept.attempt - 1)
 
 
+class ForgetsTheWitnesses(CoordinatorSeat):
+    """A coordinator that chooses witnesses for each attempt."""
+
+    def _attempt(self, reason):
+        self.kept = replace(self.kept, witnesses=())
+        return super()._attempt(reason)
+
+
 class WaitsForConfirmations(CoordinatorSeat):
     """A coordinator that does not close a round while a confirmation is missing."""
 
@@ -111,6 +120,10 @@ SEATS = {
     CountsAttemptsInMemory: (
         RISING,
         (Until("Ready", 0), Crash(COORDINATOR, False), Restart(COORDINATOR)),
+    ),
+    ForgetsTheWitnesses: (
+        WITNESSES,
+        (Until("Deal", 0), Crash("party-0", True), Crash("party-1", True), Deliver(40, 0)),
     ),
     WaitsForConfirmations: (ENDS, (Until("Assign", 0), Until("Done", 0), Lose("Done", 0, 1))),
 }

@@ -75,6 +75,21 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
         lambda e: e.open.params.roster.extend(f"more-{i}" for i in range(507)),
         "Open.roster holds 513 entries",
     ),
+    "a witness named twice": (
+        "open",
+        lambda e: e.open.params.witnesses.extend(e.open.params.witnesses[:1]),
+        "every witness must be named once",
+    ),
+    "too few of the witnesses on the roster": (
+        "open",
+        lambda e: e.open.params.witnesses.extend(["gone-1", "gone-2", "gone-3"]),
+        "5 of the round's 9 witnesses take part",
+    ),
+    "a deal under parameters without a digest": (
+        "deal, seeds",
+        lambda e: setattr(e.deal, "params_digest", b""),
+        "Deal.params_digest has 0 bytes, 32 are needed",
+    ),
     "colluders that do not fit": (
         "open",
         lambda e: setattr(e.open.params, "colluders", 3),

@@ -52,6 +52,7 @@ def _params(key: AttemptKey) -> RoundParams:
         key=key,
         coordinator="coordinator",
         roster=tuple(f"party-{number}" for number in range(6)),
+        witnesses=tuple(f"party-{number}" for number in range(1, 7)),
         colluders=1,
         stragglers=1,
         adversaries=0,
@@ -88,9 +89,13 @@ def _of_a_round() -> dict[str, Message]:
     ready = Ready(key, (Received("party-0", True, True, b"", b"", ()), checked), b"signed")
     return {
         "open": Open(_params(key)),
-        "deal, seeds": Deal(key, (Seed(_bytes(0)), Seed(_bytes(1))), Seed(_bytes(2)), "", None),
-        "deal, residues": Deal(key, (_residues(0, 1, P - 1),), _residues(7), "", commitment),
-        "deal, abstains": Deal(key, (), None, "the prompt has not been trained", None),
+        "deal, seeds": Deal(
+            key, _bytes(3), (Seed(_bytes(0)), Seed(_bytes(1))), Seed(_bytes(2)), "", None
+        ),
+        "deal, residues": Deal(
+            key, _bytes(3), (_residues(0, 1, P - 1),), _residues(7), "", commitment
+        ),
+        "deal, abstains": Deal(key, _bytes(3), (), None, "the prompt has not been trained", None),
         "ready": ready,
         "dispute": Dispute(key, "party-1", (("party-0", ready), ("party-2", ready))),
         "opening": Opening(key, "party-1", (_residues(3, P - 1),), _residues(4), commitment),

@@ -78,10 +78,13 @@ def openings(draw: st.DrawFn) -> Open:
     colluders = draw(st.integers(1, 2))
     kinds = draw(st.lists(NAMES, min_size=1, max_size=2, unique=True))
     try:
+        roster = tuple(draw(st.lists(NAMES, min_size=6, max_size=12, unique=True)))
+        gone = tuple(draw(st.lists(NAMES, max_size=2, unique=True)))
         params = RoundParams(
             key=draw(KEYS),
             coordinator=draw(NAMES),
-            roster=tuple(draw(st.lists(NAMES, min_size=6, max_size=12, unique=True))),
+            roster=roster,
+            witnesses=gone + roster[: draw(st.integers(4, 12))],
             colluders=colluders,
             stragglers=draw(st.integers(0, colluders)),
             adversaries=0,
@@ -169,6 +172,7 @@ MESSAGES: dict[type, st.SearchStrategy[Message]] = {
     Deal: st.builds(
         Deal,
         KEYS,
+        DIGESTS,
         st.lists(VECTORS, max_size=2).map(tuple),
         st.none() | VECTORS,
         st.just("") | TEXTS,

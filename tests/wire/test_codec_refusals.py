@@ -166,9 +166,11 @@ def test_the_limits_follow_from_what_they_limit(examples: Examples) -> None:
     assert checks.MAXIMUM_PAYLOAD == 256 * 8 * 16 * 512
     opened = examples["open"]
     assert isinstance(opened, Open)
+    names = tuple(f"p-{i}".rjust(63, "x") for i in range(checks.MAXIMUM_PARTIES))
     largest = dataclasses.replace(
         opened.params,
-        roster=tuple(f"p-{i}".rjust(63, "x") for i in range(checks.MAXIMUM_PARTIES)),
+        roster=names,
+        witnesses=names,
         sharings=(dataclasses.replace(opened.params.sharings[0], fraction_bits=8),),
     )
     assert len(encode(Open(largest))) < checks.MAXIMUM_PAYLOAD

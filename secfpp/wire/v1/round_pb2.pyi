@@ -71,7 +71,7 @@ class SharingSpec(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., dim: _Optional[int] = ..., clip: _Optional[float] = ..., fraction_bits: _Optional[int] = ...) -> None: ...
 
 class RoundParams(_message.Message):
-    __slots__ = ("key", "coordinator", "roster", "colluders", "stragglers", "adversaries", "feature", "sharings", "minimum_cluster", "query_kind", "query_budget", "queries_per_party", "rounds", "strict_queries")
+    __slots__ = ("key", "coordinator", "roster", "colluders", "stragglers", "adversaries", "feature", "sharings", "minimum_cluster", "query_kind", "query_budget", "queries_per_party", "rounds", "strict_queries", "witnesses")
     KEY_FIELD_NUMBER: _ClassVar[int]
     COORDINATOR_FIELD_NUMBER: _ClassVar[int]
     ROSTER_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +86,7 @@ class RoundParams(_message.Message):
     QUERIES_PER_PARTY_FIELD_NUMBER: _ClassVar[int]
     ROUNDS_FIELD_NUMBER: _ClassVar[int]
     STRICT_QUERIES_FIELD_NUMBER: _ClassVar[int]
+    WITNESSES_FIELD_NUMBER: _ClassVar[int]
     key: AttemptKey
     coordinator: str
     roster: _containers.RepeatedScalarFieldContainer[str]
@@ -100,7 +101,8 @@ class RoundParams(_message.Message):
     queries_per_party: int
     rounds: int
     strict_queries: bool
-    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., coordinator: _Optional[str] = ..., roster: _Optional[_Iterable[str]] = ..., colluders: _Optional[int] = ..., stragglers: _Optional[int] = ..., adversaries: _Optional[int] = ..., feature: _Optional[_Union[Feature, str]] = ..., sharings: _Optional[_Iterable[_Union[SharingSpec, _Mapping]]] = ..., minimum_cluster: _Optional[int] = ..., query_kind: _Optional[_Union[QueryKind, str]] = ..., query_budget: _Optional[int] = ..., queries_per_party: _Optional[int] = ..., rounds: _Optional[int] = ..., strict_queries: _Optional[bool] = ...) -> None: ...
+    witnesses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., coordinator: _Optional[str] = ..., roster: _Optional[_Iterable[str]] = ..., colluders: _Optional[int] = ..., stragglers: _Optional[int] = ..., adversaries: _Optional[int] = ..., feature: _Optional[_Union[Feature, str]] = ..., sharings: _Optional[_Iterable[_Union[SharingSpec, _Mapping]]] = ..., minimum_cluster: _Optional[int] = ..., query_kind: _Optional[_Union[QueryKind, str]] = ..., query_budget: _Optional[int] = ..., queries_per_party: _Optional[int] = ..., rounds: _Optional[int] = ..., strict_queries: _Optional[bool] = ..., witnesses: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Open(_message.Message):
     __slots__ = ("params",)
@@ -121,18 +123,20 @@ class Commitment(_message.Message):
     def __init__(self, root: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., path: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Deal(_message.Message):
-    __slots__ = ("key", "shares", "masks", "abstains", "commitment")
+    __slots__ = ("key", "shares", "masks", "abstains", "commitment", "params_digest")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SHARES_FIELD_NUMBER: _ClassVar[int]
     MASKS_FIELD_NUMBER: _ClassVar[int]
     ABSTAINS_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_DIGEST_FIELD_NUMBER: _ClassVar[int]
     key: AttemptKey
     shares: _containers.RepeatedCompositeFieldContainer[Vector]
     masks: Vector
     abstains: str
     commitment: Commitment
-    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., shares: _Optional[_Iterable[_Union[Vector, _Mapping]]] = ..., masks: _Optional[_Union[Vector, _Mapping]] = ..., abstains: _Optional[str] = ..., commitment: _Optional[_Union[Commitment, _Mapping]] = ...) -> None: ...
+    params_digest: bytes
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., shares: _Optional[_Iterable[_Union[Vector, _Mapping]]] = ..., masks: _Optional[_Union[Vector, _Mapping]] = ..., abstains: _Optional[str] = ..., commitment: _Optional[_Union[Commitment, _Mapping]] = ..., params_digest: _Optional[bytes] = ...) -> None: ...
 
 class Received(_message.Message):
     __slots__ = ("dealer", "shares", "masks", "root", "root_signature", "checks")
