@@ -6,16 +6,17 @@ smallest mean squared distance between their members are joined first (Sokal & M
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import combinations
 
 from secfpp.cluster.queries import Assignment, Dialogue, Query, Task
-from secfpp.cluster.silhouette import Cluster, Partition, silhouette
+from secfpp.cluster.silhouette import Cluster, Partition, foremost
 from secfpp.errors import ConfigError
 
 Pairs = Mapping[tuple[str, str], int]
+Two = tuple[Cluster, Cluster]
 
 
 def one_shot(task: Task) -> Dialogue:
@@ -43,30 +44,40 @@ def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
         return sum(pairs[a, b] for a, b in combinations(members, 2))
 
     @cache  # The partitions of a tree share most of their clusters.
-    def from_mean(party: str, members: Cluster) -> Fraction:
+    def from_mean(party: str, members: Cluster) -> tuple[int, int]:
         """‖x − c_M‖² = Σ_j ‖x − x_j‖² / m − Σ_{i<j} ‖x_i − x_j‖² / m²."""
         near = sum(pairs[party, p] for p in members if p != party)
-        return Fraction(near * len(members) - inside(members), len(members) ** 2)
+        return near * len(members) - inside(members), len(members) ** 2
 
-    tree = average_linkage(parties, pairs)
-    return max(reversed(tree), key=lambda partition: silhouette(partition, from_mean))
+    return foremost(average_linkage(parties, pairs)[::-1], from_mean)
 
 
 def average_linkage(parties: Cluster, pairs: Pairs) -> tuple[Partition, ...]:
     """The partitions from everyone alone to one cluster, one joining at a time."""
 
     @cache
-    def between(two: tuple[Cluster, Cluster]) -> Fraction:
+    def between(two: Two) -> tuple[int, int]:
         a, b = two
-        return Fraction(sum(pairs[x, y] for x in a for y in b), len(a) * len(b))
+        return sum(pairs[x, y] for x in a for y in b), len(a) * len(b)
 
     partition: Partition = tuple((party,) for party in parties)
     tree = [partition]
     while len(partition) > 1:
-        a, b = min(combinations(partition, 2), key=between)
+        a, b = _nearest(tuple(combinations(partition, 2)), between)
         joined = tuple(party for party in parties if party in a + b)
         partition = tuple(
             joined if members == a else members for members in partition if members != b
         )
         tree.append(partition)
     return tuple(tree)
+
+
+def _nearest(twos: Sequence[Two], between: Callable[[Two], tuple[int, int]]) -> Two:
+    """The first two clusters with the smallest mean, given as numerator and denominator.
+
+    A quotient of integers is rounded correctly, so that the smallest is among the smallest floats.
+    """
+    means = [total / count for total, count in map(between, twos)]
+    least = min(means)
+    near = [two for two, mean in zip(twos, means, strict=True) if mean == least]
+    return near[0] if len(near) == 1 else min(near, key=lambda two: Fraction(*between(two)))

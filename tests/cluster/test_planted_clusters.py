@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -185,20 +186,49 @@ def test_average_linkage_and_silhouette_agree_with_scikit_learn(seed):
     pairs = {
         (a, b): plain_answers(levels, (Query(a, (b,)),))[0] for a in names for b in names if a != b
     }
-    exact = {pair: Fraction(value) for pair, value in pairs.items()}
 
     def from_mean(party, members):
         (answer,) = plain_answers(levels, (Query(party, members),))
         return Fraction(answer, len(members) ** 2)
 
-    for partition in average_linkage(names, exact)[1:-1]:
+    for partition in average_linkage(names, pairs)[1:-1]:
         model = AgglomerativeClustering(len(partition), metric="precomputed", linkage="average")
         theirs = model.fit_predict(matrix)
         ours = [next(i for i, c in enumerate(partition) if name in c) for name in names]
         assert adjusted_rand_score(theirs, ours) == 1.0
         expected = silhouette_score(matrix, ours, metric="precomputed")
         assert float(silhouette(partition, from_mean)) == pytest.approx(expected)
-    assert best_partition(names, exact)
+    assert best_partition(names, pairs)
+
+
+@given(st.data(), st.integers(2, 8), st.sampled_from([2, 9, 2**55]))
+def test_the_partition_chosen_by_floats_is_that_chosen_by_exact_fractions(data, parties, most):
+    """The obvious twin compares nothing but fractions; few different distances mean many ties."""
+    names = tuple(f"p{index}" for index in range(parties))
+    pairs = {}
+    for a, b in combinations(names, 2):
+        near = data.draw(st.integers(0, 2)) + data.draw(st.integers(0, 1)) * (most - 2)
+        pairs[a, b] = pairs[b, a] = near
+
+    def mean(two):
+        return Fraction(sum(pairs[x, y] for x in two[0] for y in two[1]), len(two[0]) * len(two[1]))
+
+    def from_mean(party, members):
+        near = sum(pairs[party, p] for p in members if p != party)
+        inside = sum(pairs[a, b] for a, b in combinations(members, 2))
+        return Fraction(near, len(members)) - Fraction(inside, len(members) ** 2)
+
+    partition = tuple((name,) for name in names)
+    tree = [partition]
+    while len(partition) > 1:
+        a, b = min(combinations(partition, 2), key=mean)
+        joined = tuple(name for name in names if name in a + b)
+        partition = tuple(joined if members == a else members for members in partition)
+        partition = tuple(members for members in partition if members != b)
+        tree.append(partition)
+    assert average_linkage(names, pairs) == tuple(tree)
+    best = max(reversed(tree), key=lambda partition: silhouette(partition, from_mean))
+    assert best_partition(names, pairs) == best
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=12))
