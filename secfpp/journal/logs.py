@@ -40,7 +40,7 @@ def configure(process: str) -> None:
             refuse_secrets,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     foreign = logging.StreamHandler(sys.stderr)

@@ -11,6 +11,7 @@ from secfpp.pki import store
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.transport.grpc_tls import Mailbox
+from secfpp.transport.grpcio import WakeUp
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,30 @@ def everyone(name: str, role: Role) -> None:
 async def listening(identity: Identity, listen: str = "127.0.0.1:0", admit=everyone):
     mailbox = Mailbox(identity, listen=listen, admit=admit)
     return mailbox, f"127.0.0.1:{await mailbox.start()}"
+
+
+async def test_the_event_loop_is_woken_once_for_much_that_happened(identities, monkeypatch):
+    """gRPC reads a byte and handles everything: the other bytes would wake it for nothing."""
+    read = []
+    recv = WakeUp.recv
+
+    def counting(self, bufsize, flags=0):
+        signs = recv(self, bufsize, flags)
+        read.append(len(signs))
+        return signs
+
+    monkeypatch.setattr(WakeUp, "recv", counting)
+    bob, _ = await listening(identities["bob"])
+    ann, address = await listening(identities["ann"])
+    bob.open("ann", address)
+    sent = [bob.send("ann", str(i).encode(), timeout=20) for i in range(200)]
+    bob.ask()
+    await asyncio.gather(*sent)
+    assert [(await ann.receive())[1] for _ in sent] == [str(i).encode() for i in range(200)]
+    assert max(read) > 1
+    assert len(read) < sum(read)
+    await bob.close(0)
+    await ann.close(0)
 
 
 async def test_what_a_broken_stream_did_not_confirm_is_sent_again_in_order(identities):
