@@ -133,8 +133,8 @@ class ClockedRound:
     """A round of machines whose signers are `NamedSigner`s; `run` it, then look.
 
     `began` and `ended` say when each party's vector was ready and when it had its mean, in seconds;
-    `flights` are the sequential messages until the last had it; `sent` and `received` are bytes by
-    participant, as they go over the wire.
+    `flights` are the messages of which each led to the next, up to the mean that took most; `sent`
+    and `received` are bytes by participant, as they go over the wire.
     """
 
     coordinator: CoordinatorRound
@@ -184,7 +184,7 @@ class ClockedRound:
         """Hand a message to its machine, and say when what comes of it has been done."""
         me, charges = post.to, self.charges
         self.received[me] += post.size
-        self._depths[me] = max(self._depths.get(me, 0), post.depth)
+        self._depths[me] = post.depth
         now += charges.message + post.size * charges.byte
         if me not in self.parties:
             handled = partial(self.coordinator.handle, post.sender, post.message)

@@ -221,7 +221,7 @@ def _open_clip_model(
 
 def _fill(model: nn.Module, path: Path, source: str) -> None:
     """Put the tensors of a file into a model; every one must be there and have its shape."""
-    factory = importlib.import_module("open_clip.factory")
+    factory = open_clip_module().factory
     try:
         state = factory.load_state_dict(str(path), weights_only=True)
         if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
@@ -238,7 +238,7 @@ def _fill(model: nn.Module, path: Path, source: str) -> None:
 
 
 def _clip_class() -> type[nn.Module]:
-    kind: type[nn.Module] = importlib.import_module("open_clip.model").CLIP
+    kind: type[nn.Module] = open_clip_module().model.CLIP
     return kind
 
 
