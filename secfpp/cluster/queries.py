@@ -32,10 +32,10 @@ class Query:
 
         m·x_i − Σ_M is x_i − x_s where M is {i, s}: no less about s than the query with M = {s}.
         """
-        if len(self.members) > 2:
-            return (self.subject,)
-        others = tuple(member for member in self.members if member != self.subject)
-        return (self.subject, *others) if len(others) == 1 else (self.subject,)
+        subject, members = self.subject, self.members
+        if len(members) == 2 and subject in members:
+            return (subject, members[members[0] == subject])
+        return (subject,) if len(members) > 1 or members[0] == subject else (subject, members[0])
 
 
 Batch = tuple[Query, ...]

@@ -99,12 +99,13 @@ class SignedRoots:
         return not item.root or self.holds(item.dealer, item.root, item.root_signature)
 
 
-def _leaf(params: RoundParams, about: tuple[str, str], held: Held, salt: bytes) -> bytes:
-    dealer, recipient = about
-    digest = blake3(b"\x00" + params.digest + salt)
-    digest.update(f"{len(held.shares)} {held.masks is not None} {dealer} {recipient}\n".encode())
-    for vector in (*held.shares, *([] if held.masks is None else [held.masks])):
-        digest.update(len(vector).to_bytes(8, "big"))
+def _leaf(params: RoundParams, pair: tuple[str, str], held: Held, salt: bytes) -> bytes:
+    dealer, recipient = pair
+    vectors = held.shares if held.masks is None else (*held.shares, held.masks)
+    sizes = " ".join(str(len(vector)) for vector in vectors)
+    about = f"{dealer} {recipient} {len(held.shares)} {sizes}\n"
+    digest = blake3(b"".join((b"\x00", params.digest, salt, about.encode())))
+    for vector in vectors:
         digest.update(vector.buffer)
     return digest.digest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from secfpp.cluster.queries import Query, are_all_pairs
 from secfpp.errors import PolicyRefusal
@@ -165,7 +165,7 @@ def _check_queries(
 
 def _queries_about(view: View) -> Counter[str]:
     """How many queries are about each party (§1)."""
-    return Counter(party for batch in view.batches for query in batch for party in query.about)
+    return Counter(chain.from_iterable(query.about for batch in view.batches for query in batch))
 
 
 def check_labels(view: View, labels: tuple[tuple[str, int], ...]) -> None:
