@@ -125,7 +125,7 @@ def bytes_against_parties(data: dict[str, Any]) -> str:
 def on_the_clock(data: dict[str, Any]) -> str:
     """More parties than there are processes for: what one sends, beside n/K vectors and masks."""
     rows = chosen(data["results"], mode="secure", engine="clock")
-    clusters = rows[-1]["clusters"]  # The smallest round is only what the clock is fitted to.
+    clusters = rows[-1]["clusters"]  # The smallest rounds are only what the clock is fitted to.
     rows = [row for row in rows if row["clusters"] == clusters]
     places = [row["parties"] for row in rows]
     mean = [row["bytes_sent_a_party"]["mean"] / 1e6 for row in rows]

@@ -57,7 +57,7 @@ class Charges:
 
     `message` for one message and `byte` for one byte at one end of a connection, `signature` and
     `verification` for one of each; `relay` is what a shaper on the same machine spends on a message
-    that it lets through.
+    that it lets through. `round` is for all that comes once: it is charged at a participant's end.
     """
 
     message: float
@@ -65,6 +65,7 @@ class Charges:
     signature: float
     verification: float
     relay: float = 0.0
+    round: float = 0.0
 
 
 class Clock:
@@ -187,14 +188,17 @@ class ClockedRound:
         self._depths[me] = post.depth
         now += charges.message + post.size * charges.byte
         if me not in self.parties:
+            ended = self.coordinator.result is not None
             handled = partial(self.coordinator.handle, post.sender, post.message)
-            return self._charge(me, now, handled)
+            now = self._charge(me, now, handled)
+            return now if ended or self.coordinator.result is None else now + charges.round
         party = self.parties[me]
         now = self._charge(me, now, partial(party.handle, post.sender, post.message))
         if isinstance(party.state, Preparing):
             self.began[me] = now
             now = self._charge(me, now, partial(party.deal, self.vectors[me]))
         if party.result is not None and me not in self.ended:
+            now += charges.round
             self.ended[me] = now
             self.flights = max(self.flights, self._depths[me] - 1)  # The opening is no part of it.
         return now

@@ -1,7 +1,7 @@
 """The rounds of `secfpp bench round` on the clock of `bench.clock`, beyond what processes reach.
 
-What a daemon spends beside its machine is fitted to one measured round of real daemons, and the
-clock is then held against all others.
+What a daemon spends beside its machine is fitted to measured rounds of real daemons over one
+network, and the clock is then held against those over all others.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from secfpp.bench.clock import FRAMING_BYTES, Charges, Clock, ClockedRound, Job
 from secfpp.bench.in_memory import NamedSigner, equals_plain
@@ -75,16 +77,27 @@ def clocked(
     return one
 
 
-def fitted(bench: RoundBench, network: Network, measured: Measured) -> Charges:
-    """Charges with which the clock's CPU seconds are those of the measured rounds."""
+def fitted(cases: Sequence[tuple[RoundBench, Network, Measured]]) -> Charges:
+    """Charges with which the clock's CPU seconds come nearest to those of the measured rounds.
+
+    Least squares of the relative errors, of a charge for each message and one for each participant;
+    of the first alone where the two cannot be told apart.
+    """
     sign, verify = _signature_seconds()
     charges = Charges(0.0, SECONDS_A_BYTE, sign, verify)
-    clocked(bench, network, charges, None)  # Caches are warm in a daemon's second round.
-    one = clocked(bench, network, charges, None)
-    ends = 2 * one.messages
-    spent = statistics.median(turn.cpu_seconds for turn in measured.turns)
-    message = max(spent - one.clock.spent, 0.0) / ends
-    return replace(charges, message=message, relay=measured.relay_seconds / one.messages)
+    parts, wanted, relays = [], [], []
+    for bench, network, measured in cases:
+        clocked(bench, network, charges, None)  # Caches are warm in a daemon's second round.
+        one = clocked(bench, network, charges, None)
+        spent = statistics.median(turn.cpu_seconds for turn in measured.turns)
+        parts.append([2 * one.messages / spent, (bench.parties + 1) / spent])
+        wanted.append(1.0 - one.clock.spent / spent)
+        relays.append(measured.relay_seconds / one.messages)
+    found, _, rank, _ = np.linalg.lstsq(np.array(parts), np.array(wanted))
+    if rank < len(found) or found.min() < 0.0:
+        found = [*np.linalg.lstsq(np.array(parts)[:, :1], np.array(wanted))[0], 0.0]
+    message, once = (max(float(value), 0.0) for value in found)
+    return replace(charges, message=message, round=once, relay=statistics.median(relays))
 
 
 def clocked_rows(

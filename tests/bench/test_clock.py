@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from secfpp.bench.clock import Charges, Clock
 from secfpp.bench.links import Network
-from secfpp.bench.simulated import clocked, clocked_rows
+from secfpp.bench.simulated import clocked, clocked_rows, fitted
 from secfpp.bench.work import RoundBench
 from secfpp.transport.profiles import Profile
 
@@ -49,6 +50,23 @@ def test_charges_are_paid_for_each_message_at_both_ends_and_for_each_relay():
     charged = clocked(BENCH, network(), Charges(1.0, 0.0, 0.0, 0.0, relay=0.5), None)
     paid = charged.clock.spent - free.clock.spent
     assert paid == pytest.approx(charged.messages * (2 * 1.0 + 0.5), abs=COMPUTING)
+
+
+def test_charges_for_messages_and_participants_are_found_again_in_what_rounds_took():
+    """Rounds of the clock itself in the place of measured ones: their charges are known."""
+    wanted = Charges(1.0, 0.0, 0.0, 0.0, round=20.0)
+    cases = []
+    for parties in (6, 9, 12):
+        bench = RoundBench(parties=parties, dim=1024, colluders=1, clusters=2, repeats=1)
+        one = clocked(bench, network(), wanted, None)
+        turn = SimpleNamespace(cpu_seconds=one.clock.spent)
+        cases.append((bench, network(), SimpleNamespace(turns=[turn], relay_seconds=0.0)))
+    found = fitted(cases)
+    assert found.message == pytest.approx(1.0, rel=0.01)
+    assert found.round == pytest.approx(20.0, rel=0.05)
+    alone = fitted(cases[:1])
+    assert alone.round == 0.0
+    assert alone.message > 1.0
 
 
 def ends(cores: int | None, jobs: list[tuple[float, str]]) -> list[float]:
