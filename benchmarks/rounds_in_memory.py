@@ -21,6 +21,7 @@ from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.params import AttemptKey, Feature, QueryKind, RoundParams, SharingSpec
 from secfpp.protocol.party import PartyRound
+from secfpp.settings.rounds import choose_witnesses
 from secfpp.transport.loopback import Loopback, Post, in_order
 from secfpp.wire.checks import MAXIMUM_PARTIES
 from secfpp.wire.codec import encode
@@ -149,10 +150,12 @@ def parameters(case: Case) -> RoundParams:
     """The parameters of a case, K as large as it can be."""
     pairwise = case.method is ClusteringMethod.ONE_SHOT
     bits = largest_fraction_bits(1.0, case.dim, case.parties)
+    names = tuple(f"party-{index:04d}" for index in range(case.parties))
     return RoundParams(
         key=AttemptKey("large", 1, 1),
         coordinator=COORDINATOR,
-        roster=tuple(f"party-{index:04d}" for index in range(case.parties)),
+        roster=names,
+        witnesses=choose_witnesses(names, 1, case.colluders, case.stragglers, 0),
         colluders=case.colluders,
         stragglers=case.stragglers,
         adversaries=0,

@@ -63,7 +63,12 @@ def bytes_to_open_distances(sizes: Sizes) -> int:
 
 
 def bytes_of_sums(sizes: Sizes, clusters: Sequence[Collection[int]], number: int) -> int:
-    """What the helpers of each cluster send in round `number`: to every member but themselves.
+    """What the helpers of each cluster send in round `number`, as `sums_sent` counts it."""
+    return sums_sent(sizes, clusters, number) * RESIDUE_BYTES * sizes.width
+
+
+def sums_sent(sizes: Sizes, clusters: Sequence[Collection[int]], number: int) -> int:
+    """How many shares of sums are sent in round `number`: to every member but the helper itself.
 
     `clusters` are members' places in the roster by label; those that open nothing are empty.
     """
@@ -73,15 +78,16 @@ def bytes_of_sums(sizes: Sizes, clusters: Sequence[Collection[int]], number: int
         for step in range(min(helpers, sizes.parties)):
             helper = (number + label + step) % sizes.parties
             shares += len(members) - (helper in members)
-    return shares * (RESIDUE_BYTES * sizes.width + HEADING_BYTES)
+    return shares
 
 
 def bytes_of_echoes(witnesses: int, parties: int, batches: int) -> int:
     """Every witness's echo of each batch and of the assignment, to all other parties."""
-    return witnesses * (parties - 1) * (batches + 1) * (ECHO_BYTES + HEADING_BYTES)
+    return witnesses * (parties - 1) * (batches + 1) * ECHO_BYTES
 
 
-def bytes_of_headings(parties: int, batches: int) -> int:
-    """What is around shares and answers, and the digest in each deal."""
-    deals = parties * (parties - 1) * (HEADING_BYTES + DIGEST_BYTES)
-    return deals + parties * batches * HEADING_BYTES
+def bytes_of_headings(witnesses: int, parties: int, batches: int, sums: int) -> int:
+    """What is around deals, answers, echoes and so many sums, and the digest in each deal."""
+    deals, echoes = parties * (parties - 1), witnesses * (parties - 1) * (batches + 1)
+    messages = deals + parties * batches + echoes + sums
+    return messages * HEADING_BYTES + deals * DIGEST_BYTES

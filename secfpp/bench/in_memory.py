@@ -92,7 +92,7 @@ def _total(levels: Mapping[str, NDArray[np.int64]], names: Iterable[str]) -> NDA
 
 
 def payload_bytes(message: RoundMessage) -> int:
-    """Residues and seeds only, as the closed form counts them."""
+    """Residues and seeds only."""
     match message:
         case Deal(shares=shares, masks=masks):
             return sum(map(_size, shares)) + (0 if masks is None else _size(masks))

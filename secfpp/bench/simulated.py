@@ -81,7 +81,7 @@ def fitted(cases: Sequence[tuple[RoundBench, Network, Measured]]) -> Charges:
     """Charges with which the clock's CPU seconds come nearest to those of the measured rounds.
 
     Least squares of the relative errors, of a charge for each message and one for each participant;
-    of the first alone where the two cannot be told apart.
+    of the first alone where the two cannot be told apart, or one would be negative.
     """
     sign, verify = _signature_seconds()
     charges = Charges(0.0, SECONDS_A_BYTE, sign, verify)

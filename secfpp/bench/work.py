@@ -12,6 +12,7 @@ from secfpp.bench.closed_form import (
     bytes_of_headings,
     bytes_of_sums,
     bytes_to_open_distances,
+    sums_sent,
 )
 from secfpp.settings.files import ClusteringJob, JobSettings, ProtocolJob, TrainingJob
 from secfpp.settings.rounds import default_budget
@@ -78,13 +79,14 @@ def most_clusters(parties: int, colluders: int) -> int:
 def bytes_of_round(
     sizes: Sizes, clusters: Sequence[Collection[int]], *, witnesses: int, batches: int, number: int
 ) -> int:
-    """What the parties send in round `number`, in closed form (docs/protocol.md §10).
+    """What the parties deal, answer, echo and sum in round `number` (docs/protocol.md §10).
 
-    `clusters` are as in `bytes_of_sums`. What the coordinator sends is not in it.
+    `clusters` are as in `sums_sent`. Their few bytes to say that they are ready and done are not in
+    it, and nothing that the coordinator sends.
     """
     return (
         bytes_to_open_distances(sizes)
         + bytes_of_sums(sizes, clusters, number)
         + bytes_of_echoes(witnesses, sizes.parties, batches)
-        + bytes_of_headings(sizes.parties, batches)
+        + bytes_of_headings(witnesses, sizes.parties, batches, sums_sent(sizes, clusters, number))
     )

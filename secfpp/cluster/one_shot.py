@@ -39,17 +39,11 @@ def one_shot(task: Task) -> Dialogue:
 def best_partition(parties: Cluster, pairs: Pairs) -> Partition:
     """The partition of the linkage tree with the largest silhouette (ties: fewer clusters)."""
 
-    @cache
-    def inside(members: Cluster) -> int:
-        return sum(pairs[a, b] for a, b in combinations(members, 2))
-
     @cache  # The partitions of a tree share most of their clusters.
-    def from_mean(party: str, members: Cluster) -> tuple[int, int]:
-        """‖x − c_M‖² = Σ_j ‖x − x_j‖² / m − Σ_{i<j} ‖x_i − x_j‖² / m²."""
-        near = sum(pairs[party, p] for p in members if p != party)
-        return near * len(members) - inside(members), len(members) ** 2
+    def total(party: str, members: Cluster) -> int:
+        return sum(pairs[party, other] for other in members if other != party)
 
-    return foremost(average_linkage(parties, pairs)[::-1], from_mean)
+    return foremost(average_linkage(parties, pairs)[::-1], total)
 
 
 def average_linkage(parties: Cluster, pairs: Pairs) -> tuple[Partition, ...]:

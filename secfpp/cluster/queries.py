@@ -35,7 +35,7 @@ class Query:
         subject, members = self.subject, self.members
         if len(members) == 2 and subject in members:
             return (subject, members[members[0] == subject])
-        return (subject,) if len(members) > 1 or members[0] == subject else (subject, members[0])
+        return (subject, *members) if len(members) == 1 and members[0] != subject else (subject,)
 
 
 Batch = tuple[Query, ...]

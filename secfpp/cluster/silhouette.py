@@ -28,51 +28,42 @@ Partition = tuple[Cluster, ...]
 FromMean = Callable[[str, Cluster], Fraction]
 """‖x_party − mean(cluster)‖², exact."""
 
-RatioFromMean = Callable[[str, Cluster], tuple[int, int]]
-"""The same as numerator and denominator, which need no common divisor."""
+Sum = Callable[[str, Cluster], int]
+"""The sum of the squared distances of a party to the others of a cluster; not negative."""
 
 Value = TypeVar("Value", Fraction, float)
 
 
-def foremost(partitions: Sequence[Partition], from_mean: RatioFromMean) -> Partition:
+def foremost(partitions: Sequence[Partition], total: Sum) -> Partition:
     """The first of the partitions with the largest silhouette.
 
     Floats tell nearly all apart; only those that rounding could confuse are compared exactly.
     """
 
     def rounded(party: str, members: Cluster) -> float:
-        numerator, denominator = from_mean(party, members)
-        return numerator / denominator
+        return total(party, members) / (len(members) - (party in members))
 
-    rough = [float(silhouette(partition, rounded)) for partition in partitions]
+    def exact(party: str, members: Cluster) -> Fraction:
+        return Fraction(total(party, members), len(members) - (party in members))
+
+    rough = [float(_silhouette(partition, rounded)) for partition in partitions]
     least = max(rough) - ROUNDING
     close = [p for p, value in zip(partitions, rough, strict=True) if value >= least]
-    if len(close) == 1:
-        return close[0]
-    return max(close, key=lambda p: silhouette(p, lambda *about: Fraction(*from_mean(*about))))
+    return close[0] if len(close) == 1 else max(close, key=lambda p: _silhouette(p, exact))
 
 
-def silhouette(
-    partition: Partition, from_mean: Callable[[str, Cluster], Value]
-) -> Value | Fraction:
-    """The mean silhouette of a partition, from distances of every party to every mean.
+def silhouette(partition: Partition, from_mean: FromMean) -> Fraction:
+    """The mean silhouette of a partition, exact, from distances of every party to every mean.
 
     The mean squared distance to the members of M is ‖x − c_M‖² + Σ_{i∈M} ‖x_i − c_M‖² / m.
     """
-    if len(partition) == 1:
-        return ONE_CLUSTER
-    spread = {m: _total([from_mean(party, m) for party in m]) / len(m) for m in partition}
-    qualities = []
-    for own in partition:
-        if len(own) == 1:
-            continue
-        others = [members for members in partition if members != own]
-        for party in own:
-            among = (from_mean(party, own) + spread[own]) * len(own) / (len(own) - 1)
-            nearest = min(from_mean(party, members) + spread[members] for members in others)
-            qualities.append(placed(among, nearest))
-    parties = sum(len(members) for members in partition)
-    return _total(qualities) / parties if qualities else Fraction(0)
+    spread = {m: sum((from_mean(p, m) for p in m), Fraction(0)) / len(m) for m in partition}
+
+    def apart(party: str, members: Cluster) -> Fraction:
+        mean = from_mean(party, members) + spread[members]
+        return mean * len(members) / (len(members) - 1) if party in members else mean
+
+    return _silhouette(partition, apart)
 
 
 def placed(among: Value, nearest: Value) -> Value:
@@ -81,6 +72,17 @@ def placed(among: Value, nearest: Value) -> Value:
     return (nearest - among) / largest if largest else largest
 
 
-def _total(values: Sequence[Value]) -> Value:
-    """The sum of one value or more, of their own type."""
-    return reduce(add, values)
+def _silhouette(partition: Partition, apart: Callable[[str, Cluster], Value]) -> Value | Fraction:
+    """The mean silhouette, from the mean squared distances of parties to the others of clusters."""
+    if len(partition) == 1:
+        return ONE_CLUSTER
+    qualities = []
+    for own in partition:
+        if len(own) == 1:
+            continue
+        others = [members for members in partition if members != own]
+        for party in own:
+            nearest = min(apart(party, members) for members in others)
+            qualities.append(placed(apart(party, own), nearest))
+    parties = sum(len(members) for members in partition)
+    return reduce(add, qualities) / parties if qualities else Fraction(0)

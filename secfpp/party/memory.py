@@ -37,7 +37,7 @@ class RunMemory:
 
     def opens(self, params: RoundParams) -> None:
         """An attempt is about to be opened; the first of a round tells the round's witnesses."""
-        if self.latest is None or self.latest.round != params.key.round or not self.witnesses:
+        if self.latest is None or self.latest.round != params.key.round:
             self.witnesses = params.witnesses
         self.latest = params.key
 

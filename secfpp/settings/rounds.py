@@ -84,7 +84,7 @@ def round_params(
         here = sum(witness in roster for witness in witnesses)
         spare = here - majority(len(witnesses), colluders) - adversaries
         stragglers = max(0, min(stragglers, spare))
-    if not witnesses:
+    else:
         witnesses = choose_witnesses(roster, key.round, colluders, stragglers, adversaries)
     bits = protocol.fraction_bits
     if bits is None:

@@ -18,6 +18,7 @@ from secfpp.pki.store import Identity
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpcio import (
     OPTIONS,
+    begin,
     grpc,
     health,
     health_pb2,
@@ -61,6 +62,7 @@ class TlsServer:
     ) -> None:
         self._listen = listen
         self._name = name
+        begin()
         self._server = grpc.aio.server(options=OPTIONS)
         # The stub does not know the attribute, which the package adds at run time.
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
@@ -229,6 +231,7 @@ class Mailbox:
 
 def client_channel(identity: Identity, address: str, name: str) -> grpc.aio.Channel:
     """A channel to the holder of `name`'s certificate at `address`."""
+    begin()
     credentials = grpc.ssl_channel_credentials(
         identity.authority, identity.key, identity.certificate
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
 from typing import Final
 
 os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
@@ -38,8 +39,12 @@ class WakeUp(socket.socket):
         return super().recv(max(bufsize, _MOST_SIGNS), flags)
 
 
-def _begin() -> None:
-    """Have gRPC make its thread and the two ends of the way to the event loop, once for good."""
+@cache
+def begin() -> None:
+    """Have gRPC make its thread and the two ends of the way to the event loop, once for good.
+
+    Before the first server or channel, where an event loop runs.
+    """
     made = socket.socketpair
 
     def socketpair() -> tuple[socket.socket, socket.socket]:
@@ -52,8 +57,6 @@ def _begin() -> None:
     finally:
         socket.socketpair = made
 
-
-_begin()
 
 CHUNK_BYTES = 2**20
 """Measured: 1 MiB chunks move four times as much a second as 16 KiB chunks or one big message."""
@@ -70,4 +73,4 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 
-__all__ = ["CHUNK_BYTES", "OPTIONS", "grpc", "health", "health_pb2", "health_pb2_grpc"]
+__all__ = ["CHUNK_BYTES", "OPTIONS", "begin", "grpc", "health", "health_pb2", "health_pb2_grpc"]

@@ -15,7 +15,6 @@ from secfpp.protocol.party_states import Failed, Finished
 
 COLLUDERS = ("party-0", "party-1")
 QUICK = ("party-2", "party-3")  # No more than S, and K + T ≤ S + T: their shares are enough.
-FLOAT32_IN_LEVELS = 16  # A mean is rounded to float32; a sum of five such is off by as much.
 ROSTER_OF_TEN = {"parties": 10, "colluders": 2, "stragglers": 2, "clusters": 1}
 
 

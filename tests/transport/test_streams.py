@@ -30,7 +30,7 @@ async def listening(identity: Identity, listen: str = "127.0.0.1:0", admit=every
     return mailbox, f"127.0.0.1:{await mailbox.start()}"
 
 
-async def test_the_event_loop_is_woken_once_for_much_that_happened(identities, monkeypatch):
+async def test_the_signs_of_much_that_happened_are_read_at_once(identities, monkeypatch):
     """gRPC reads a byte and handles everything: the other bytes would wake it for nothing."""
     read = []
     recv = WakeUp.recv
@@ -49,7 +49,6 @@ async def test_the_event_loop_is_woken_once_for_much_that_happened(identities, m
     await asyncio.gather(*sent)
     assert [(await ann.receive())[1] for _ in sent] == [str(i).encode() for i in range(200)]
     assert max(read) > 1
-    assert len(read) < sum(read)
     await bob.close(0)
     await ann.close(0)
 
