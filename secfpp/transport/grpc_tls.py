@@ -18,11 +18,11 @@ from secfpp.pki.store import Identity
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpcio import (
     OPTIONS,
-    begin,
     grpc,
     health,
     health_pb2,
     health_pb2_grpc,
+    waking_at_once,
 )
 from secfpp.transport.outgoing import ASK, LAST, Outgoing
 from secfpp.transport.peers import Peers, caller
@@ -62,8 +62,8 @@ class TlsServer:
     ) -> None:
         self._listen = listen
         self._name = name
-        begin()
-        self._server = grpc.aio.server(options=OPTIONS)
+        with waking_at_once():
+            self._server = grpc.aio.server(options=OPTIONS)
         # The stub does not know the attribute, which the package adds at run time.
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -231,12 +231,12 @@ class Mailbox:
 
 def client_channel(identity: Identity, address: str, name: str) -> grpc.aio.Channel:
     """A channel to the holder of `name`'s certificate at `address`."""
-    begin()
     credentials = grpc.ssl_channel_credentials(
         identity.authority, identity.key, identity.certificate
     )
     options = (*OPTIONS, ("grpc.ssl_target_name_override", name))
-    return grpc.aio.secure_channel(address, credentials, options=options)
+    with waking_at_once():
+        return grpc.aio.secure_channel(address, credentials, options=options)
 
 
 async def serving(identity: Identity, address: str, service: str, timeout: float = 5.0) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
@@ -31,19 +32,21 @@ class WakeUp(socket.socket):
     """Where gRPC's thread tells the event loop that something has happened, a byte for each thing.
 
     gRPC handles all that has happened when it is woken, and yet reads a single byte: the loop then
-    turns once for each of the others, for nothing. This one reads them all.
+    turns once for each of the others, for nothing. This one reads them all but one, which wakes
+    the loop once more should handling have broken off.
     """
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """All bytes that are there, at least one."""
-        return super().recv(max(bufsize, _MOST_SIGNS), flags)
+        """All bytes that are there but one, and at least one."""
+        waiting = len(super().recv(_MOST_SIGNS, flags | socket.MSG_PEEK))
+        return super().recv(max(bufsize, waiting - 1), flags)
 
 
-@cache
-def begin() -> None:
-    """Have gRPC make its thread and the two ends of the way to the event loop, once for good.
+@contextmanager
+def waking_at_once() -> Iterator[None]:
+    """What gRPC makes in here for its thread and the event loop has a `WakeUp` between the two.
 
-    Before the first server or channel, where an event loop runs.
+    It makes them with the first server or channel, and again when all have been closed.
     """
     made = socket.socketpair
 
@@ -53,7 +56,7 @@ def begin() -> None:
 
     socket.socketpair = socketpair  # type: ignore[assignment]  # gRPC asks for none by name.
     try:
-        grpc.aio.init_grpc_aio()  # type: ignore[attr-defined]  # The stub does not know it.
+        yield
     finally:
         socket.socketpair = made
 
@@ -73,4 +76,13 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 
-__all__ = ["CHUNK_BYTES", "OPTIONS", "begin", "grpc", "health", "health_pb2", "health_pb2_grpc"]
+__all__ = [
+    "CHUNK_BYTES",
+    "OPTIONS",
+    "WakeUp",
+    "grpc",
+    "health",
+    "health_pb2",
+    "health_pb2_grpc",
+    "waking_at_once",
+]
