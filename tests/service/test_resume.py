@@ -112,7 +112,8 @@ def test_a_coordinator_killed_goes_on_by_itself_when_it_starts_again(tmp_path, p
     assert set(codes.values()) == {0}
     ledger = check(tmp_path, federation, run)
     attempts = {entry["round"]: entry["attempt"] for entry in ledger["rounds"]}
-    assert attempts[1] == attempts[ROUNDS] == 1
+    assert attempts[ROUNDS] == 1
+    assert attempts[1] <= 1 + early  # The kill may come when the last party has accepted, too.
     if not early:
         events = [event.event for event in read_events(tmp_path / COORDINATOR / run)]
         assert "resumed" in events
