@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("secfpp", deadline=None, print_blob=True)
@@ -22,3 +24,11 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("figures")
     for figure, number in sorted(figures.items()):
         terminalreporter.write_line(f"{number:6d}  {figure}")
+
+
+@pytest.fixture(autouse=True)
+def _no_log_outlives_its_test():
+    """A log that a test has set up writes to a stream that is closed when the test is over."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
