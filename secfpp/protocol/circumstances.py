@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from secfpp.errors import PolicyRefusal
 from secfpp.protocol.dealing import Randomness
 from secfpp.protocol.disclosure import Policy
+from secfpp.protocol.params import RoundParams
 
 
 class Credentials(Protocol):
@@ -45,3 +47,19 @@ class Circumstances:
     randomness: Randomness
     witnesses: tuple[str, ...] = ()
     released: Release | None = None
+
+    def check_opening(self, me: str, params: RoundParams) -> None:
+        """PolicyRefusal where `me` does not consent to an attempt, or its past forbids it (§7)."""
+        self.policy.check_opening(me, params)
+        if self.witnesses not in ((), params.witnesses):
+            raise PolicyRefusal(
+                "attempt",
+                "this round has other witnesses: with two sets of them two assignments of one "
+                "round could be agreed to",
+            )
+        if self.released is not None and self.released.roster != params.roster:
+            raise PolicyRefusal(
+                "attempt",
+                "this party accepted an assignment of this round among another roster; with a "
+                "second attempt among others one sum could be subtracted from the other",
+            )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from secfpp.cluster.queries import Assignment, Clusterer, Task
+from secfpp.cluster.queries import Assignment, Clusterer
 from secfpp.errors import PeerViolation, PolicyRefusal, RoundFailed
+from secfpp.protocol import asking
 from secfpp.protocol.checking import Blame, judge
 from secfpp.protocol.circumstances import Credentials
 from secfpp.protocol.commitments import SignedRoots
@@ -23,15 +24,14 @@ from secfpp.protocol.coordinator_states import (
     State,
     awaited,
     describe,
+    is_gathered,
 )
 from secfpp.protocol.dealing import Randomness
-from secfpp.protocol.disclosure import Disclosed, OpenedDistance, check_batch, disclosure
+from secfpp.protocol.disclosure import Disclosed, disclosure
 from secfpp.protocol.messages import (
     Answers,
-    Ask,
     Assign,
     CloseDealing,
-    Dispute,
     Done,
     Envelope,
     Halt,
@@ -40,10 +40,10 @@ from secfpp.protocol.messages import (
     Ready,
     RoundMessage,
 )
-from secfpp.protocol.opening import open_distances, require_possible
+from secfpp.protocol.opening import require_possible
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
-from secfpp.protocol.settlement import Conflict, Settlement, check_ready, examine
+from secfpp.protocol.settlement import Conflict, Settlement, check_ready, disputes, examine
 from secfpp.protocol.transcript import Transcript
 
 Outbox = list[Envelope]
@@ -80,12 +80,9 @@ class CoordinatorRound:
 
         A batch that is out may be opened by whoever has the answers: it is in `unopened`.
         """
-        if not isinstance(self._state, Asking):
-            return self._disclosed
-        opened, batches = self._state.opened, self._state.view.batches
-        out = () if opened and opened[-1].batch == len(batches) - 1 else batches[-1:]
-        queries = tuple(query for batch in out for query in batch)
-        return Disclosed(self.params.key, opened, (), (), (), queries)
+        if isinstance(self._state, Asking):
+            return asking.opened_so_far(self.params, self._state)
+        return self._disclosed
 
     @property
     def state(self) -> State:
@@ -234,24 +231,14 @@ class CoordinatorRound:
         )
         state = replace(state, readies={**state.readies, sender: ready})
         self._state = state
-        return self._without_lost() if self._gathered(state) else []
-
-    def _gathered(self, state: Gathering) -> bool:
-        """Whether enough are ready and nobody more is worth waiting for.
-
-        An excused party of which no deal has come anywhere is not waited for.
-        """
-        if len(state.readies.keys() - self._lost) < self._enough:
-            return False
-        dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
-        return all(party in state.excused - dealt for party in self.awaiting)
+        return self._without_lost() if is_gathered(state, self.params, self._lost) else []
 
     def _without_lost(self) -> Outbox:
         """After a loss, or the last message awaited: take the next step if one is possible."""
         match self._state:
             case Gathering() as state if not self._lost.keys() <= state.excused:
                 return self._excuse(state, frozenset(self._lost))
-            case Gathering() as state if self._gathered(state):
+            case Gathering() as state if is_gathered(state, self.params, self._lost):
                 return self._begin(state.readies)
             case Settling() as state:
                 return self._settled(state)
@@ -266,7 +253,9 @@ class CoordinatorRound:
         self._state = state
         missing = tuple(party for party in self.params.roster if party in state.excused)
         outbox = self._to_all(CloseDealing(self.params.key, missing))
-        return outbox + (self._begin(state.readies) if self._gathered(state) else [])
+        if is_gathered(state, self.params, self._lost):
+            outbox += self._begin(state.readies)
+        return outbox
 
     def _begin(self, readies: Mapping[str, Ready]) -> Outbox:
         """Agree on U and V (§4, §5), settle conflicts first (§9), then start the clusterer.
@@ -284,24 +273,12 @@ class CoordinatorRound:
             return self.fail("dealing", str(failure))
         if disputed:
             self._state = Settling(readies, disputed)
-            words = tuple(
-                (party, readies[party]) for party in self.params.roster if party in readies
-            )
-            return [
-                Envelope(recipient, Dispute(self.params.key, dealer, words))
-                for dealer, recipient in sorted(disputed)
-            ]
+            return disputes(self.params, readies, disputed)
         if self.params.checked:
             for party in self.params.roster:
                 if party not in readies:  # Its shares are unexamined, so its answers would be, too.
                     self._lost.setdefault(party, "did not say in time what it had received")
-        task = Task(
-            view.dealers,
-            self.params.query_budget,
-            self.previous,
-            apart=self.apart,
-            queries_per_party=self.params.queries_per_party,
-        )
+        task = asking.task(self.params, view, self.previous, self.apart)
         return self._advance(Asking(view, self.clusterer(task), {}, ()), None)
 
     def _on_opening(self, state: Settling, sender: str, opening: Opening) -> Outbox:
@@ -322,53 +299,25 @@ class CoordinatorRound:
         return [] if self.awaiting else self._begin(state.readies)
 
     def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
-        current = len(state.view.batches) - 1
-        if answers.batch < current:
-            return []  # Too late: that batch is decoded.
-        queries = state.view.batches[current]
-        if answers.batch > current or answers.values.shape != (len(queries),):
-            raise PeerViolation(sender, "answered a batch that was not asked, or in another number")
-        state = replace(state, answers={**state.answers, sender: answers})
+        state = asking.admit(state, sender, answers)
         self._state = state
         if len(state.answers) < self.params.answers_needed:
             return []
-        values, liars = open_distances(self.params, queries, state.answers, self.randomness)
-        for liar in liars:
-            self._violations.append(
-                PeerViolation(liar, f"its answers to batch {current} are wrong")
-            )
-        opened = tuple(
-            OpenedDistance(self.params.key, current, query, value)
-            for query, value in zip(queries, values, strict=True)
-        )
-        state = replace(state, opened=state.opened + opened)
+        state, values, liars = asking.open_batch(self.params, state, self.randomness)
         self._state = state
-        require_possible(self.params, queries, values)
+        reason = f"its answers to batch {state.current} are wrong"
+        self._violations += [PeerViolation(liar, reason) for liar in liars]
+        require_possible(self.params, state.queries, values)
         return self._advance(state, values)
 
-    def _advance(self, state: Asking, values: tuple[int, ...] | None) -> Outbox:
-        """Tell the clusterer what was opened; ask its next batch, or assign."""
-        try:
-            batch = next(state.asked) if values is None else state.asked.send(values)
-        except StopIteration as end:
-            return self._assign(state, end.value)
-        check_batch(self.params, state.view, batch)
-        view = state.view.extended(batch)
-        self._state = replace(state, view=view, answers={})
-        number = len(view.batches) - 1
-        ask = Ask(self.params.key, number, view.dealers, view.mask_dealers, batch)
-        if number:
-            return self._to_all(ask)
-        return [Envelope(one.to, self._as_told(one.to, ask)) for one in self._to_all(ask)]
-
-    def _as_told(self, party: str, ask: Ask) -> Ask:
-        """The first batch, and what of it `party` is not to use (§9).
-
-        Where that is nothing it is the same message for all, and so is encoded once.
-        """
-        used = {*ask.dealers, *ask.mask_dealers}
-        unsigned = tuple(dealer for dealer in self._unsigned.get(party, ()) if dealer in used)
-        return replace(ask, unsigned=unsigned) if unsigned else ask
+    def _advance(self, state: Asking, values: asking.Distances | None) -> Outbox:
+        """Ask the clusterer's next batch, or assign."""
+        step = asking.proceed(self.params, state, values)
+        if isinstance(step, Assignment):
+            return self._assign(state, step)
+        self._state = step
+        recipients = [party for party in self.params.roster if party not in self._lost]
+        return asking.asks(self.params, step, recipients, self._unsigned)
 
     def _assign(self, state: Asking, assignment: Assignment) -> Outbox:
         labels = tuple((party, assignment.labels[party]) for party in state.view.dealers)

@@ -51,6 +51,16 @@ class Asking:
     answers: Mapping[str, Answers]
     opened: tuple[OpenedDistance, ...]
 
+    @property
+    def current(self) -> int:
+        """The number of the batch that is out, from 0 on."""
+        return len(self.view.batches) - 1
+
+    @property
+    def queries(self) -> Batch:
+        """What it asks."""
+        return self.view.batches[-1]
+
 
 @dataclass(frozen=True)
 class Closing:
@@ -82,6 +92,17 @@ def awaited(state: State, params: RoundParams, lost: Collection[str]) -> tuple[s
             return tuple(p for p in params.roster if p in recipients and p not in lost)
         case _:
             return ()
+
+
+def is_gathered(state: Gathering, params: RoundParams, lost: Collection[str]) -> bool:
+    """Whether enough are ready and nobody more is worth waiting for.
+
+    An excused party of which no deal has come anywhere is not waited for.
+    """
+    if sum(party not in lost for party in state.readies) < params.parties - params.stragglers:
+        return False
+    dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
+    return all(party in state.excused - dealt for party in awaited(state, params, lost))
 
 
 def describe(state: State, params: RoundParams, lost: Collection[str]) -> str:

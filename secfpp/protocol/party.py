@@ -11,18 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from secfpp.errors import Misuse, PeerViolation, PolicyRefusal, RoundFailed
+from secfpp.protocol.answering import answer, begin, owe, require_last, require_next
 from secfpp.protocol.circumstances import Circumstances, Release
-from secfpp.protocol.dealing import Abstention, Vectors, deal, disown, receive
-from secfpp.protocol.disclosure import (
-    View,
-    check_agreement,
-    check_batch,
-    check_labels,
-)
+from secfpp.protocol.dealing import Abstention, Vectors, deal, receive
 from secfpp.protocol.disputes import leaf_in_dispute
 from secfpp.protocol.echoes import Echoes
 from secfpp.protocol.messages import (
-    Answers,
     Ask,
     Assign,
     CloseDealing,
@@ -38,7 +32,7 @@ from secfpp.protocol.messages import (
     RoundMessage,
     SumShare,
 )
-from secfpp.protocol.opening import masked_answers, pool, ready_text, received_by
+from secfpp.protocol.opening import ready_text, received_by
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import (
     Answering,
@@ -67,8 +61,8 @@ class PartyRound:
     def __init__(self, me: str, circumstances: Circumstances) -> None:
         self.me = me
         self.released = circumstances.released
-        self._witnesses = circumstances.witnesses
-        self._policy = circumstances.policy
+        self._circumstances = circumstances
+        self._coordinator = circumstances.policy.coordinator
         self._credentials = circumstances.credentials
         self._randomness = circumstances.randomness
         self._state: State = Waiting()
@@ -134,7 +128,7 @@ class PartyRound:
         except RoundFailed as failure:
             return self._halt("sum", str(failure))
         except PeerViolation as violation:
-            if violation.peer == self._policy.coordinator:
+            if violation.peer == self._coordinator:
                 return self._halt("coordinator", violation.reason)
             self._violations.append(violation)
             return []
@@ -157,14 +151,14 @@ class PartyRound:
     def _step(self, sender: str, message: RoundMessage) -> Outbox | None:
         """The state diagram: what to send, or None where the message is ahead of its time."""
         state = self._state
-        check_command(self._policy.coordinator, sender, message)
+        check_command(self._coordinator, sender, message)
         if isinstance(state, Waiting):
             return self._open(message.params) if isinstance(message, Open) else None
         if isinstance(state, Finished | Failed):
             return []
         check_speaker(state.params, sender, message)
         match state, message:
-            case _, Halt(code=code, reason=reason) if sender == self._policy.coordinator:
+            case _, Halt(code=code, reason=reason) if sender == self._coordinator:
                 self._state = Failed(code, reason)
                 return []
             case Summing(), Echo():
@@ -204,19 +198,7 @@ class PartyRound:
 
     def _open(self, params: RoundParams) -> Outbox:
         self._state = Preparing(params)
-        self._policy.check_opening(self.me, params)
-        if self._witnesses not in ((), params.witnesses):
-            raise PolicyRefusal(
-                "attempt",
-                "this round has other witnesses: with two sets of them two assignments of one "
-                "round could be agreed to",
-            )
-        if self.released is not None and self.released.roster != params.roster:
-            raise PolicyRefusal(
-                "attempt",
-                "this party accepted an assignment of this round among another roster; with a "
-                "second attempt among others one sum could be subtracted from the other",
-            )
+        self._circumstances.check_opening(self.me, params)
         return []
 
     def _on_deal(self, state: Sharing, sender: str, message: Deal) -> Outbox:
@@ -250,22 +232,15 @@ class PartyRound:
     def _on_first_ask(self, state: Checking, ask: Ask) -> Outbox | None:
         if ask.batch != 0:
             return None
-        view = View(ask.dealers, ask.mask_dealers)
-        check_agreement(state.params, view)
-        held = disown(state.params, state.held, ask.unsigned, self._credentials.verify)
+        begun = begin(state, ask, self._credentials.verify)
         reason = "the signature of its root is not of its certificate"
         self._violations += [PeerViolation(dealer, reason) for dealer in ask.unsigned]
-        return self._accept(Answering(state.params, pool(held, view), view, None), ask)
+        return self._accept(begun, ask)
 
     def _on_ask(self, state: Answering, ask: Ask) -> Outbox | None:
         if ask.batch > len(state.view.batches):
             return None
-        if ask.batch < len(state.view.batches):
-            raise PolicyRefusal("queries", f"batch {ask.batch} was asked before, in other words")
-        if ask.unsigned:
-            raise PolicyRefusal("dealers", "roots are called unsigned after the first batch")
-        if (ask.dealers, ask.mask_dealers) != (state.view.dealers, state.view.mask_dealers):
-            raise PolicyRefusal("dealers", "changed between two batches of one attempt")
+        require_next(state, ask)
         return self._accept(state, ask)
 
     def _accept(self, state: Answering, ask: Ask) -> Outbox:
@@ -273,8 +248,7 @@ class PartyRound:
 
         A batch that nothing may follow needs no word of its own: the assignment's echo covers it.
         """
-        check_batch(state.params, state.view, ask.queries)
-        state = replace(state, view=state.view.extended(ask.queries), owed=ask)
+        state = owe(state, ask)
         if state.params.only_batch:
             return self._answer(state)
         digest = state.view.digest(state.params, EchoStage.BATCH, None)
@@ -283,27 +257,13 @@ class PartyRound:
 
     def _answer(self, state: Answering) -> Outbox:
         """Answer the owed batch if enough witnesses saw the same up to the batch before (§8)."""
-        self._state = state
-        params, ask = state.params, state.owed
-        if ask is None:
-            return []
-        vouched = ask.batch if params.strict_queries else ask.batch - 1
-        if vouched >= 0 and not self._echoes.agreed(params, EchoStage.BATCH, vouched):
-            return []
-        self._state = replace(state, owed=None)
-        if state.pooled is None:
-            return []
-        values = masked_answers(params, state.pooled, state.view, ask)
-        return [Envelope(params.coordinator, Answers(params.key, ask.batch, values))]
+        self._state, outbox = answer(state, self._echoes)
+        return outbox
 
     def _on_assign(self, state: Answering, assign: Assign) -> Outbox | None:
         if assign.batches > len(state.view.batches):
             return None
-        if assign.batches < len(state.view.batches):
-            raise PolicyRefusal("assignment", "comes from fewer batches than were asked")
-        check_labels(state.view, assign.labels)
-        if self.released is not None and self.released.labels != assign.labels:
-            raise PolicyRefusal("attempt", "this party accepted another assignment before")
+        require_last(state, assign, self.released)
         self.released = Release(state.params.roster, assign.labels)
         digest = state.view.digest(state.params, EchoStage.ASSIGNMENT, assign)
         echoes = self._echoes.vouch(state.params, EchoStage.ASSIGNMENT, assign.batches, digest)

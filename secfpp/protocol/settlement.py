@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from secfpp.errors import PeerViolation
@@ -10,7 +10,7 @@ from secfpp.protocol.agreement import agree
 from secfpp.protocol.checking import Blame, conflict, is_well_formed, lines_about
 from secfpp.protocol.commitments import SignedRoots, Verify
 from secfpp.protocol.disclosure import View
-from secfpp.protocol.messages import Ready
+from secfpp.protocol.messages import Dispute, Envelope, Ready
 from secfpp.protocol.opening import ready_text
 from secfpp.protocol.params import RoundParams
 
@@ -73,3 +73,14 @@ def examine(
         for recipient in recipients
     )
     return view, settlement, off - settlement.settled
+
+
+def disputes(
+    params: RoundParams, readies: Mapping[str, Ready], disputed: Collection[Conflict]
+) -> list[Envelope]:
+    """To each recipient in dispute: what all have signed, so that it can see it, and opens."""
+    words = tuple((party, readies[party]) for party in params.roster if party in readies)
+    return [
+        Envelope(recipient, Dispute(params.key, dealer, words))
+        for dealer, recipient in sorted(disputed)
+    ]

@@ -10,7 +10,7 @@ import pytest
 
 from secfpp.cluster.queries import Query
 from secfpp.errors import ConfigError, PolicyRefusal, RoundFailed
-from secfpp.protocol import party as party_module
+from secfpp.protocol import answering
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.disclosure import View, check_agreement, check_batch, check_labels
 from secfpp.protocol.echoes import Echoes
@@ -42,7 +42,7 @@ def test_a_query_about_a_party_and_itself_alone_is_refused(federation):
 
 
 def test_without_the_refusal_such_a_query_shows_the_mask(federation, monkeypatch):
-    monkeypatch.setattr(party_module, "check_batch", lambda *_: None)
+    monkeypatch.setattr(answering, "check_batch", lambda *_: None)
     setup = federation()
     network = setup.network(fault=lambda p: () if isinstance(p.message, Ask) else (p,))
     party = _until_checking(network)

@@ -15,8 +15,7 @@ from secfpp.algebra.coding import lagrange_matrix
 from secfpp.algebra.field import FieldArray, P, stack
 from secfpp.algebra.fixedpoint import Quantiser
 from secfpp.cluster.queries import Query
-from secfpp.protocol import dealing
-from secfpp.protocol import party as party_module
+from secfpp.protocol import answering, dealing
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import Answers, Ask, Halt, SumShare
 from secfpp.protocol.params import SharingSpec
@@ -99,7 +98,7 @@ def test_the_masks_of_t_plus_one_dealers_hide_the_distances_by_chunk(federation,
 def test_without_that_refusal_the_coalition_reads_the_distances_by_chunk(
     federation, dealt, monkeypatch
 ):
-    monkeypatch.setattr(party_module, "check_agreement", lambda *_: None)
+    monkeypatch.setattr(answering, "check_agreement", lambda *_: None)
     setup = federation()
     network = run(setup, masks_of_the_colluder_only)
     assert isinstance(network.coordinator.result, Closed)
@@ -138,7 +137,7 @@ def test_a_query_about_nothing_to_few_parties_is_refused_by_them(federation):
 def test_without_that_refusal_the_bare_masks_of_few_show_squares_of_their_shares(
     federation, dealt, monkeypatch
 ):
-    monkeypatch.setattr(party_module, "check_batch", lambda *_: None)
+    monkeypatch.setattr(answering, "check_batch", lambda *_: None)
     setup = federation()
     network = run(setup, nothing_to_few)
     few = setup.params.index(FEW)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from secfpp.protocol import answering
 from secfpp.protocol import party as party_module
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.dealing import deal
@@ -65,7 +66,7 @@ def test_who_was_dealt_under_an_unsigned_root_drops_it_and_is_not_named(federati
 def test_without_being_told_the_honest_recipient_answers_wrong_and_is_named(
     federation, monkeypatch
 ):
-    monkeypatch.setattr(party_module, "disown", lambda params, held, unsigned, verify: held)
+    monkeypatch.setattr(answering, "disown", lambda params, held, unsigned, verify: held)
     network = federation(**SIZES).network()
     network.run()
     assert MARK in {violation.peer for violation in network.coordinator.violations}

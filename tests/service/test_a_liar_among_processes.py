@@ -23,9 +23,9 @@ pytestmark = pytest.mark.xdist_group("processes")
 LIAR_NAME = "party-5"
 LIAR = """
 import sys
-from secfpp.protocol import opening, party
-answers, checks = party.masked_answers, opening.check_values
-party.masked_answers = lambda *about: answers(*about) * 3
+from secfpp.protocol import answering, opening
+answers, checks = answering.masked_answers, opening.check_values
+answering.masked_answers = lambda *about: answers(*about) * 3
 opening.check_values = lambda params, dealer, *rest: tuple(
     value ^ (dealer == "party-2") for value in checks(params, dealer, *rest))
 from secfpp.cli import main

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,117 +10,19 @@ import pytest
 from secfpp.errors import PolicyRefusal
 from secfpp.party.attempt import Attempt
 from secfpp.party.desk import Dealt
-from secfpp.party.learner import Trained
-from secfpp.party.memory import RunMemory, recall
-from secfpp.party.session import PartySession
-from secfpp.protocol.circumstances import Release
 from secfpp.protocol.messages import (
-    STARTED_AGAIN,
     Accept,
-    Deal,
     Ended,
     Halt,
     Open,
-    Peer,
-    Progress,
     Refuse,
 )
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.clock import FAREWELL_SECONDS
-from secfpp.settings.files import JobSettings, PartySettings, Tls
+from secfpp.settings.files import JobSettings
 from secfpp.settings.rounds import round_params, with_colluders
-from secfpp.store.sealed import SealedStore
 
-ROSTER = tuple(f"party-{index}" for index in range(5))
-PEERS = tuple(Peer(name, "127.0.0.1:1") for name in ROSTER)
-DIM = 64
-
-
-class Outgoing:
-    """In a link's place: keeps what is posted."""
-
-    name = "party-0"
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, object]] = []
-
-    def post(self, envelopes) -> None:
-        self.sent += [(envelope.to, envelope.message) for envelope in envelopes]
-
-    async def drain(self, timeout: float) -> None:
-        """Nothing is under way."""
-
-    def totals(self) -> dict[str, tuple[int, int]]:
-        return {}
-
-    def sign(self, message: bytes) -> bytes:
-        return b"signed"
-
-    def verify(self, party: str, message: bytes, signature: bytes) -> bool:
-        return True
-
-    def deals(self, key: AttemptKey) -> int:
-        return sum(isinstance(m, Deal) and m.key == key for _, m in self.sent)
-
-
-class Ready:
-    """A learner that has always trained."""
-
-    async def prepare(self, told) -> dict[str, str]:
-        return {"dim": str(DIM)}
-
-    def restore(self, class_prompt) -> None:
-        """There is none."""
-
-    async def train(self, round_number, start, told) -> Trained:
-        return Trained(np.full((1, DIM), 0.25, dtype=np.float32), None)
-
-    async def evaluate(self, domain_prompt) -> dict[str, float]:
-        return {}
-
-    def metadata(self) -> dict[str, str]:
-        return {}
-
-    async def stop(self) -> None:
-        """Nothing is held."""
-
-
-def opening(attempt: int, witnesses: tuple[str, ...] = ()) -> Open:
-    key = AttemptKey("run", 1, attempt)
-    return Open(round_params(JobSettings(), key, "boss", ROSTER, DIM, witnesses=witnesses))
-
-
-def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySession, Outgoing]:
-    link = Outgoing()
-    settings = PartySettings(coordinator="boss", state_dir=tmp_path, tls=Tls(directory=tmp_path))
-    link.open = lambda name, address: None
-    job = job or JobSettings(rounds=3)
-    store = SealedStore(tmp_path)
-    known = recall(store, "run")
-    memory = known or RunMemory("run", "{}", PEERS)
-    session = PartySession(
-        memory,
-        store,
-        link,
-        settings=settings,
-        learner=Ready(),
-        job=job,
-        is_again=known is not None,
-    )
-    return session, link
-
-
-async def until(holds) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.005)
-
-
-async def conducted(session: PartySession, script) -> None:
-    conducting = asyncio.create_task(session.conduct())
-    await script()
-    session.deliver("boss", Ended("run", True, "done"))
-    await asyncio.wait_for(conducting, 60)
+from .party_alone import DIM, Ready, conducted, opening, session_in, until
 
 
 def test_the_last_words_leave_before_the_trainer_ends_and_are_not_waited_for_long(
@@ -255,95 +156,3 @@ def test_vectors_made_for_one_attempt_are_not_dealt_in_the_next(tmp_path, monkey
         assert link.deals(AttemptKey("run", 1, 2)) == 0
 
     asyncio.run(conducted(session, script))
-
-
-def dealt_after_a_crash(tmp_path, forget: bool) -> tuple[list[int], list[object]]:
-    """Deals of attempts 1 and 2 on the wire, where the party is started anew after attempt 1."""
-
-    async def both() -> tuple[list[int], list[object]]:
-        session, before = session_in(tmp_path)
-        conducting = asyncio.create_task(session.conduct())
-        session.deliver("boss", opening(1))
-        await until(lambda: before.deals(AttemptKey("run", 1, 1)))
-        conducting.cancel()  # A crash: nothing is said or written any more.
-        await asyncio.wait({conducting})
-        session._desk.store.close()
-        if forget:
-            store = SealedStore(tmp_path)
-            store.delete("run")
-            store.close()
-        session, after = session_in(tmp_path)
-
-        async def script():
-            session.deliver("boss", opening(1))
-            await asyncio.sleep(0.3)  # Long enough to deal, for a party that would.
-            session.deliver("boss", opening(2))
-            await until(lambda: after.deals(AttemptKey("run", 1, 2)))
-
-        await conducted(session, script)
-        keys = [AttemptKey("run", 1, attempt) for attempt in (1, 2)]
-        return [before.deals(key) + after.deals(key) for key in keys], [m for _, m in after.sent]
-
-    return asyncio.run(both())
-
-
-def test_a_party_that_crashed_deals_under_no_key_twice_and_says_that_it_started_again(tmp_path):
-    dealt, said = dealt_after_a_crash(tmp_path, forget=False)
-    assert dealt == [4, 4]
-    assert isinstance(said[0], Progress)
-    assert said[0].phase == STARTED_AGAIN
-    assert isinstance(said[1], Accept)
-
-
-def test_a_party_that_forgot_would_deal_twice_under_one_key(tmp_path):
-    """The mutation of the test before: without its memory the wire shows eight deals, not four."""
-    dealt, _ = dealt_after_a_crash(tmp_path, forget=True)
-    assert dealt[0] == 8
-
-
-def test_a_party_that_crashed_joins_no_attempt_of_the_round_with_other_witnesses(tmp_path):
-    """It has dealt in an attempt with five, and remembers them (protocol.md §7)."""
-
-    async def both() -> tuple[Outgoing, Outgoing]:
-        session, before = session_in(tmp_path)
-        conducting = asyncio.create_task(session.conduct())
-        session.deliver("boss", opening(1))
-        await until(lambda: before.deals(AttemptKey("run", 1, 1)))
-        conducting.cancel()
-        await asyncio.wait({conducting})
-        session._desk.store.close()
-        session, after = session_in(tmp_path)
-
-        async def script():
-            session.deliver("boss", opening(2, ROSTER[:4]))
-            await until(lambda: any(isinstance(m, Halt) for _, m in after.sent))
-            session.deliver("boss", opening(3, opening(1).params.witnesses))
-            await until(lambda: after.deals(AttemptKey("run", 1, 3)))
-
-        await conducted(session, script)
-        return before, after
-
-    _, after = asyncio.run(both())
-    (halt,) = [message for _, message in after.sent if isinstance(message, Halt)]
-    assert (halt.key.attempt, halt.code) == (2, "attempt")
-    assert "this round has other witnesses" in halt.reason
-    assert after.deals(AttemptKey("run", 1, 2)) == 0
-
-
-def test_a_party_that_crashed_still_holds_the_coordinator_to_what_it_vouched_for(tmp_path):
-    """After a crash it vouches for no other roster in the same round (protocol.md §7)."""
-    store = SealedStore(tmp_path)
-    memory = RunMemory("run", "{}", PEERS, latest=AttemptKey("run", 1, 1), colluders=1)
-    memory.released = {1: Release(ROSTER[1:], tuple((name, 0) for name in ROSTER[1:]))}
-    memory.keep(store)
-    store.close()
-    session, link = session_in(tmp_path)
-
-    async def script():
-        session.deliver("boss", opening(2))
-        await until(lambda: any(isinstance(m, Halt) for _, m in link.sent))
-
-    asyncio.run(conducted(session, script))
-    (halt,) = [message for _, message in link.sent if isinstance(message, Halt)]
-    assert halt.code == "attempt"
-    assert link.deals(AttemptKey("run", 1, 2)) == 0

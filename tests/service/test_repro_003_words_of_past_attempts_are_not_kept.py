@@ -6,7 +6,7 @@ from secfpp.party import early
 from secfpp.protocol.messages import Echo, EchoStage
 from secfpp.protocol.params import AttemptKey
 
-from .test_commands_at_a_party import session_in
+from .party_alone import session_in
 
 
 def echo(key: AttemptKey, batch: int) -> Echo:

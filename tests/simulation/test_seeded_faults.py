@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from secfpp.protocol import answering
 from secfpp.protocol import party as party_module
 from secfpp.protocol.commitments import Held
 from secfpp.protocol.coordinator import CoordinatorRound
@@ -172,7 +173,7 @@ def answers_with_gaps(patch):
         whole = {dealer: held.get(dealer, nothing) for dealer in view.dealers}
         return pool(held | whole, view)
 
-    patch.setattr(party_module, "pool", filled)
+    patch.setattr(answering, "pool", filled)
 
 
 def forgets_what_it_opened(patch):
