@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from secfpp.coordinator.desk import Desk
-from secfpp.coordinator.gathering import SPEAK_EVERY
 from secfpp.coordinator.invitation import waiting_for
 from secfpp.errors import PeersMissing, RoundFailed
 from secfpp.journal.phases import Phases
@@ -21,7 +20,7 @@ from secfpp.protocol.messages import (
     RoundMessage,
 )
 from secfpp.protocol.party_states import Failed
-from secfpp.settings.clock import RoundClock
+from secfpp.settings.clock import SPEAK_EVERY, RoundClock
 
 PHASES = {"Gathering": "train", "Settling": "check", "Asking": "cluster", "Closing": "sum"}
 """The phase that each state of the machine belongs to; the first word of a party begins `share`."""

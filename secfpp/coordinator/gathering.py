@@ -10,8 +10,7 @@ from secfpp.coordinator.desk import Desk, Item
 from secfpp.coordinator.invitation import Answers, waiting_for
 from secfpp.errors import PeersMissing
 from secfpp.protocol.messages import Accept, Envelope, Invite, Progress, Refuse
-
-SPEAK_EVERY = 5.0  # Seconds between two words about who is missing.
+from secfpp.settings.clock import SPEAK_EVERY
 
 Diagnose = Callable[[str, str], Awaitable[str]]
 """What is found at an address where a peer should be, by address and name."""

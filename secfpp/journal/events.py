@@ -12,6 +12,8 @@ from typing import Final
 
 from secfpp.journal.files import private_directory
 
+_encoded: Final = json.JSONEncoder(ensure_ascii=False).encode  # `dumps` would make one a line.
+
 ATTEMPT_ENDS: Final = ("closed", "finished", "failed")
 """The events with which an attempt ends: at the coordinator, and at a party."""
 
@@ -37,7 +39,7 @@ class Event:
 
     @property
     def minor(self) -> bool:
-        """Whether it is for the files only: who follows a run is not told of every step."""
+        """Whether it is for `events.jsonl` only: logs and followers are not told of every step."""
         return self.event in ("phase", "cost", "report", "ended")
 
     @property
@@ -66,7 +68,7 @@ class Event:
             for key, value in vars(self).items()
             if key in ("time", "run", "event") or value
         }
-        return json.dumps(fields, ensure_ascii=False)
+        return _encoded(fields)
 
     def sentence(self) -> str:
         """The event in words."""

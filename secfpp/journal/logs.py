@@ -51,6 +51,11 @@ def configure(process: str) -> None:
 
 
 def log_event(event: Event) -> None:
-    """One line for an event of a run: its sentence, its kind, and where it belongs as fields."""
+    """One line for an event of a run: its sentence, its kind, and where it belongs as fields.
+
+    Minor events are left to `events.jsonl`.
+    """
+    if event.minor:
+        return
     say = log.warning if event.grave else log.info
     say(event.sentence(), kind=event.event, **event.place)

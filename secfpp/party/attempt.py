@@ -13,7 +13,7 @@ from secfpp.protocol.messages import Assign, Ended, Envelope, Open, RoundMessage
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
-from secfpp.settings.clock import RoundClock
+from secfpp.settings.clock import SPEAK_EVERY, RoundClock
 from secfpp.settings.consent import policy_of
 
 PHASES = {"Preparing": "train", "Sharing": "share", "Checking": "check", "Answering": "cluster"}
@@ -45,6 +45,7 @@ class Attempt:
         if isinstance(machine.state, Preparing):
             desk.memory.colluders = params.colluders  # Agreed to once, it is not taken back (§8).
         training = asyncio.create_task(self._prepare_vectors())
+        reminding = asyncio.create_task(self._remind())
         try:
             while machine.result is None:
                 self._follow()
@@ -58,6 +59,7 @@ class Attempt:
                 self._take(item)
         finally:
             training.cancel()
+            reminding.cancel()
         self._follow()
         for violation in machine.violations:
             desk.say("violation", peer=violation.peer, text=str(violation))
@@ -113,6 +115,14 @@ class Attempt:
 
     def _told(self, done: int, total: int) -> None:
         self._desk.doing = ("training", done, total)
+
+    async def _remind(self) -> None:
+        """Every few seconds say what the attempt waits for."""
+        while True:
+            await asyncio.sleep(SPEAK_EVERY)
+            _, done, total = self._desk.doing
+            steps = f", {done} of {total}" if total else ""
+            self._desk.say("waiting", text=self._machine.waiting_for() + steps)
 
     def _follow(self) -> None:
         """Keep the stopwatch and the log in step with the machine."""

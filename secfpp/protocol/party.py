@@ -219,7 +219,7 @@ class PartyRound:
     def _say_ready(self, state: Sharing) -> Outbox:
         params = state.params
         received = received_by(params, state.held)
-        signature = self._credentials.sign(ready_text(params, received))
+        signature = self._credentials.sign(ready_text(params, received)) if params.checked else b""
         ready = Ready(params.key, received, signature)
         self._state = Checking(params, state.held, ready)
         return [Envelope(params.coordinator, ready)]

@@ -33,9 +33,12 @@ class Settlement:
 def check_ready(params: RoundParams, sender: str, ready: Ready, verify: Verify) -> None:
     """PeerViolation where a `Ready` is not signed, or its lines are not such as it owes.
 
-    A line about a root that its dealer did not sign is in order, and does not count.
+    Its signature is evidence of what it says of a dealing, and due where dealing is checked. A line
+    about a root that its dealer did not sign is in order, and does not count.
     """
-    if not verify(sender, ready_text(params, ready.received), ready.signature):
+    if not params.checked and ready.signature:
+        raise PeerViolation(sender, "its Ready is signed though no dealing is checked")
+    if params.checked and not verify(sender, ready_text(params, ready.received), ready.signature):
         raise PeerViolation(sender, "the signature of its Ready is not of its certificate")
     dealers = [item.dealer for item in ready.received]
     named = set(dealers)

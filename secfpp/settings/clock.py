@@ -8,6 +8,9 @@ from typing import TypeVar
 
 from secfpp.settings.files import Time
 
+SPEAK_EVERY = 5.0
+"""Seconds between two words about what is waited for."""
+
 FAREWELL_SECONDS = 5.0
 """Once a run is over, its last words are waited for no longer: whoever is gone does not matter."""
 

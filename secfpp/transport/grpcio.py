@@ -6,6 +6,7 @@ needs RSA, so that a 1.2 handshake finds nothing in common. The second time is i
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -32,12 +33,19 @@ class WakeUp(socket.socket):
     """Where gRPC's thread tells the event loop that something has happened, a byte for each thing.
 
     gRPC handles all that has happened when it is woken, and yet reads a single byte: the loop then
-    turns once for each of the others, for nothing. This one reads them all but one, which wakes
-    the loop once more should handling have broken off.
+    turns once for each of the others, for nothing. This one reads them all. Handling breaks off at
+    a thing of a loop that is closed; so in another loop than its first it leaves one byte, which
+    wakes that loop once more.
     """
 
+    _first: asyncio.AbstractEventLoop | None = None
+
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """All bytes that are there but one, and at least one."""
+        """All bytes that are there, but for one in another loop than the first; at least one."""
+        loop = asyncio.get_running_loop()
+        self._first = self._first or loop
+        if loop is self._first:
+            return super().recv(_MOST_SIGNS, flags)
         waiting = len(super().recv(_MOST_SIGNS, flags | socket.MSG_PEEK))
         return super().recv(max(bufsize, waiting - 1), flags)
 
@@ -71,6 +79,8 @@ OPTIONS = (
     ("grpc.http2.ping_timeout_ms", 10_000),  # Else a minute passes before the one above counts.
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", 4 * 2**20),
+    ("grpc.http2.max_frame_size", CHUNK_BYTES),  # Else a share is cut in pieces of 16 KiB.
+    ("grpc.http2.lookahead_bytes", CHUNK_BYTES),  # And its receiver asks for more every 64 KiB.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.so_reuseport", 0),

@@ -76,8 +76,8 @@ class Link:
 
     def totals(self) -> dict[str, tuple[int, int]]:
         """Payload bytes sent to and received from each peer so far."""
-        traffic = self._mailbox.peers.traffic()
-        return {name: (one.sent, one.received) for name, one in traffic.items()}
+        known = self._mailbox.peers.known()
+        return {peer.name: (peer.traffic.sent, peer.traffic.received) for peer in known}
 
     async def close(self) -> None:
         """Stop sending and receiving."""

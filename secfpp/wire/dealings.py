@@ -44,7 +44,8 @@ def write_ready(message: Ready, body: wire.Ready) -> None:
     checks.names("Ready.received", [item.dealer for item in message.received])
     for item in message.received:
         _write_received(item, body.received.add())
-    body.signature = checks.signature("Ready.signature", message.signature)
+    if message.signature:
+        body.signature = checks.signature("Ready.signature", message.signature)
 
 
 def read_ready(body: wire.Ready) -> Ready:

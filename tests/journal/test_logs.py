@@ -48,6 +48,12 @@ def test_what_an_event_does_not_have_is_no_field(lines):
     assert not {"round", "attempt", "phase", "peer"} & set(line)
 
 
+def test_steps_of_an_attempt_are_left_to_the_file_of_events(lines):
+    log_event(Event(1.0, "run-1", "phase", 2, 1, "sharing", text="waiting for shares of party-3"))
+    log_event(Event(1.0, "run-1", "waiting", 2, 1, "sharing", text="waiting for shares of party-3"))
+    assert [line["kind"] for line in lines()] == ["waiting"]
+
+
 def test_bytes_and_arrays_are_refused(lines):
     with pytest.raises(Misuse, match="share is a bytes"):
         structlog.get_logger().info("leak", share=b"\x01\x02")

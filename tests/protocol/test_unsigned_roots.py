@@ -134,6 +134,27 @@ def test_a_line_of_a_word_cannot_be_made_void_by_who_did_not_sign_it(federation)
     )
 
 
+@pytest.mark.parametrize(
+    ("sizes", "signature", "reason"),
+    [
+        (SIZES, b"", "the signature of its Ready is not of its certificate"),
+        ({}, b"for nothing", "its Ready is signed though no dealing is checked"),
+    ],
+)
+def test_a_word_is_signed_where_dealing_is_checked_and_only_there(
+    federation, sizes, signature, reason
+):
+    def changed(post):
+        if isinstance(post.message, Ready) and post.sender == MARK:
+            return (replace(post, message=replace(post.message, signature=signature)),)
+        return (post,)
+
+    network = federation(**sizes).network(fault=changed)
+    network.run()
+    assert network.coordinator.lost[MARK] == reason
+    assert isinstance(network.coordinator.result, Closed)
+
+
 def test_a_batch_is_one_message_for_all_to_whom_there_is_nothing_to_tell(federation):
     """A message to several peers is encoded once: n encodings of n queries would cost n²."""
     network = federation(**SIZES).network()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -51,6 +52,20 @@ async def test_the_signs_of_much_that_happened_are_read_at_once(identities, monk
     assert max(read) > 1
     await bob.close(0)
     await ann.close(0)
+
+
+def test_a_process_with_a_second_loop_leaves_one_sign_in_it():
+    """There handling may break off, at a thing of the loop before; the sign left wakes it again."""
+    read, write = socket.socketpair()
+    ear = WakeUp(fileno=read.detach())
+
+    async def heard() -> int:
+        write.send(b"1" * 15)
+        return len(ear.recv(1))
+
+    assert [asyncio.run(heard()) for _ in range(3)] == [15, 14, 15]
+    ear.close()
+    write.close()
 
 
 async def test_what_a_broken_stream_did_not_confirm_is_sent_again_in_order(identities):

@@ -182,10 +182,10 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
         lambda e: e.ready.received.extend(e.ready.received[:1]),
         "Ready.received",
     ),
-    "a ready without signature": (
+    "a ready with a long signature": (
         "ready",
-        lambda e: setattr(e.ready, "signature", b""),
-        "Ready.signature has 0 bytes",
+        lambda e: setattr(e.ready, "signature", bytes(129)),
+        "Ready.signature has 129 bytes",
     ),
     "a root without signature": (
         "ready",
