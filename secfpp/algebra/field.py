@@ -166,9 +166,10 @@ def _reduced(values: Residues) -> FieldArray:
 
 
 def _frozen(values: Residues) -> Residues:
-    view = values.view()
-    view.flags.writeable = False
-    return view
+    if values.flags.writeable:
+        values = values.view()
+        values.flags.writeable = False
+    return values
 
 
 def _fits(values: NDArray[np.int64]) -> bool:

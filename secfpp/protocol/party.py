@@ -207,7 +207,7 @@ class PartyRound:
         except PeerViolation as violation:  # It has not been received, and nothing else will come.
             self._violations.append(violation)
             return self._gather(replace(state, excused=state.excused | {sender}))
-        return self._gather(replace(state, held={**state.held, sender: held}))
+        return self._gather(Sharing(state.params, {**state.held, sender: held}, state.excused))
 
     def _gather(self, state: Sharing) -> Outbox:
         """Say what has come as soon as nobody more is waited for."""

@@ -1,14 +1,19 @@
-"""What a daemon asks of its own process before it listens: memory that is not cleared twice.
+"""What a daemon asks of its own process before it listens: memory kept, and nobody interrupted.
 
 A share of a vector of a million values is a megabyte, and so are the buffers it passes on its way.
 The C library gives blocks of that size back to the system at once, and gets them again page by
 page, each cleared first; kept in the process, they save a quarter of a round's CPU (docs/adr/0010).
+
+A message that comes need not push aside whoever computes: under SCHED_BATCH the daemon waits for
+its turn where no core is free, and then finds more messages than one (docs/adr/0017).
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
+import os
 from typing import Final
 
 KEPT_BLOCK_BYTES: Final = 32 * 2**20
@@ -21,7 +26,12 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of the GNU C library.
 
 
 def settle() -> None:
-    """Call once, when everything is loaded; other C libraries than GNU's are left as they are."""
+    """Call once, when everything is loaded and before there are threads.
+
+    Other C libraries than GNU's, and systems that know no SCHED_BATCH, are left as they are.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     gc.freeze()  # What is loaded by now stays; walking it at each collection costs milliseconds.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -147,9 +147,9 @@ def _write_queries(message: Ask, body: wire.Ask) -> None:
     places = {dealer: place for place, dealer in enumerate(message.dealers)}
     sets: dict[tuple[str, ...], int] = {}
     try:
-        for query in checks.few("Ask.queries", message.queries, checks.MAXIMUM_QUERIES):
-            number = sets.setdefault(query.members, len(sets))
-            body.queries.add(subject=places[query.subject], set=number)
+        queries = checks.few("Ask.queries", message.queries, checks.MAXIMUM_QUERIES)
+        body.subjects.extend([places[query.subject] for query in queries])
+        body.chosen.extend([sets.setdefault(query.members, len(sets)) for query in queries])
         for members in sets:
             checks.distinct("Ask.sets", members)
             body.sets.add(members=[places[member] for member in members])
@@ -160,13 +160,16 @@ def _write_queries(message: Ask, body: wire.Ask) -> None:
 
 
 def _read_queries(body: wire.Ask, dealers: tuple[str, ...]) -> tuple[Query, ...]:
-    queries = checks.few("Ask.queries", body.queries, checks.MAXIMUM_QUERIES)
-    listed = checks.few("Ask.sets", body.sets, len(queries))
+    subjects = checks.few("Ask.queries", body.subjects, checks.MAXIMUM_QUERIES)
+    if len(subjects) != len(body.chosen):
+        raise checks.Malformed(f"Ask has {len(subjects)} subjects for {len(body.chosen)} queries")
+    listed = checks.few("Ask.sets", body.sets, len(subjects))
     try:
         sets = [
             tuple([dealers[place] for place in checks.few("Ask.sets", one.members, len(dealers))])
             for one in listed
         ]
-        return tuple(Query(dealers[query.subject], sets[query.set]) for query in queries)
+        pairs = zip(subjects, body.chosen, strict=True)
+        return tuple([Query(dealers[subject], sets[number]) for subject, number in pairs])
     except IndexError:
         raise checks.Malformed("Ask.queries must name dealers of the same Ask, and sets") from None

@@ -214,7 +214,7 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     ),
     "a subject that is no dealer": (
         "ask",
-        lambda e: setattr(e.ask.queries[0], "subject", 4),
+        lambda e: e.ask.subjects.__setitem__(0, 4),
         "Ask.queries",
     ),
     "a member that is no dealer": (
@@ -224,8 +224,13 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     ),
     "a set that is not there": (
         "ask",
-        lambda e: setattr(e.ask.queries[0], "set", 2),
+        lambda e: e.ask.chosen.__setitem__(0, 2),
         "Ask.queries",
+    ),
+    "a query without a set": (
+        "ask",
+        lambda e: e.ask.chosen.pop(),
+        "Ask has 2 subjects for 1 queries",
     ),
     "a set that no query needs": (
         "ask, unsigned",
@@ -234,7 +239,7 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     ),
     "sets in another order than queries need them": (
         "ask",
-        lambda e: [setattr(one, "set", 1 - one.set) for one in e.ask.queries],
+        lambda e: e.ask.chosen.reverse(),
         "in another than its one encoding",
     ),
     "a set twice": (
@@ -325,7 +330,7 @@ BROKEN: Mapping[str, tuple[str, Change, str]] = {
     ),
     "a flood of queries": (
         "ask",
-        lambda e: e.ask.queries.extend(e.ask.queries[:1] * checks.MAXIMUM_QUERIES),
+        lambda e: e.ask.subjects.extend([0] * checks.MAXIMUM_QUERIES),
         "Ask.queries holds 130818 entries",
     ),
     "a flood of members": (

@@ -204,14 +204,6 @@ class CloseDealing(_message.Message):
     missing: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
-class Query(_message.Message):
-    __slots__ = ("subject", "set")
-    SUBJECT_FIELD_NUMBER: _ClassVar[int]
-    SET_FIELD_NUMBER: _ClassVar[int]
-    subject: int
-    set: int
-    def __init__(self, subject: _Optional[int] = ..., set: _Optional[int] = ...) -> None: ...
-
 class MemberSet(_message.Message):
     __slots__ = ("members",)
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -219,22 +211,24 @@ class MemberSet(_message.Message):
     def __init__(self, members: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Ask(_message.Message):
-    __slots__ = ("key", "batch", "dealers", "mask_dealers", "queries", "sets", "unsigned")
+    __slots__ = ("key", "batch", "dealers", "mask_dealers", "subjects", "chosen", "sets", "unsigned")
     KEY_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     DEALERS_FIELD_NUMBER: _ClassVar[int]
     MASK_DEALERS_FIELD_NUMBER: _ClassVar[int]
-    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
     SETS_FIELD_NUMBER: _ClassVar[int]
     UNSIGNED_FIELD_NUMBER: _ClassVar[int]
     key: AttemptKey
     batch: int
     dealers: _containers.RepeatedScalarFieldContainer[str]
     mask_dealers: _containers.RepeatedScalarFieldContainer[str]
-    queries: _containers.RepeatedCompositeFieldContainer[Query]
+    subjects: _containers.RepeatedScalarFieldContainer[int]
+    chosen: _containers.RepeatedScalarFieldContainer[int]
     sets: _containers.RepeatedCompositeFieldContainer[MemberSet]
     unsigned: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., batch: _Optional[int] = ..., dealers: _Optional[_Iterable[str]] = ..., mask_dealers: _Optional[_Iterable[str]] = ..., queries: _Optional[_Iterable[_Union[Query, _Mapping]]] = ..., sets: _Optional[_Iterable[_Union[MemberSet, _Mapping]]] = ..., unsigned: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, key: _Optional[_Union[AttemptKey, _Mapping]] = ..., batch: _Optional[int] = ..., dealers: _Optional[_Iterable[str]] = ..., mask_dealers: _Optional[_Iterable[str]] = ..., subjects: _Optional[_Iterable[int]] = ..., chosen: _Optional[_Iterable[int]] = ..., sets: _Optional[_Iterable[_Union[MemberSet, _Mapping]]] = ..., unsigned: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Answers(_message.Message):
     __slots__ = ("key", "batch", "values")
