@@ -268,9 +268,10 @@ def growth(data: dict[str, Any]) -> str:
         (*keys, *more), [[row[key] for key in (*keys, *more)] for row in data["results"]]
     )
     exponents = "; ".join(
-        f"CPU ~ {size}^{of['cpu_seconds']}, bytes a party ~ "
-        f"{size}^{of['payload_bytes_a_party']}"
+        f"CPU ~ {size}^{of['cpu_seconds']}, bytes a party ~ {size}^{of['payload_bytes_a_party']}"
         for size, of in data["growth"].items()
     )
-    words = f"Whole rounds of the same machines in one process, without network. Fitted: {exponents}."
+    words = (
+        f"Whole rounds of the same machines in one process, without network. Fitted: {exponents}."
+    )
     return section("Growth", words, svg(figure, "growth", "lines"), table, data)

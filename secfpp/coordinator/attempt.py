@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Callable
 
 from secfpp.coordinator.desk import Desk
@@ -38,25 +38,23 @@ class Attempt:
         self._written = written
         self._clock = RoundClock(desk.limits)
         self._state: type | None = None
+        self._speak_at = time.monotonic() + SPEAK_EVERY
 
     async def drive(self) -> Closed | Failed:
         """Open the attempt and take messages until it ends, or until time is up."""
-        reminding = asyncio.create_task(self._remind())
         machine, desk = self._machine, self._desk
-        try:
-            self._post(machine.open())
-            while machine.result is None:
-                self._follow()
-                if desk.stopped:
-                    self._post(machine.fail("stopped", desk.stopped))
-                    break
-                item = await desk.next(min(1.0, self._clock.left))
-                if item is None:
-                    self._pass_time()
-                else:
-                    self._take(*item)
-        finally:
-            reminding.cancel()
+        self._post(machine.open())
+        while machine.result is None:
+            self._follow()
+            if desk.stopped:
+                self._post(machine.fail("stopped", desk.stopped))
+                break
+            item = await desk.next(min(1.0, self._clock.left))
+            if item is None:
+                self._pass_time()
+            else:
+                self._take(*item)
+            self._remind()
         if machine.result is None:
             raise RoundFailed("the machine stopped without a result")
         return machine.result
@@ -95,14 +93,15 @@ class Attempt:
             text = self._machine.describe()
             self._desk.chronicle.say("phase", phase=state.__name__.lower(), text=text)
 
-    async def _remind(self) -> None:
+    def _remind(self) -> None:
         """Every few seconds say whom the attempt waits for, and what they do."""
-        while True:
-            await asyncio.sleep(SPEAK_EVERY)
-            known = self._desk.participants
-            doing = {name: known.doing(name) for name in self._machine.awaiting}
-            if doing:
-                self._desk.chronicle.say("waiting", text=waiting_for(doing, doing))
+        if time.monotonic() < self._speak_at:
+            return
+        self._speak_at = time.monotonic() + SPEAK_EVERY
+        known = self._desk.participants
+        doing = {name: known.doing(name) for name in self._machine.awaiting}
+        if doing:
+            self._desk.chronicle.say("waiting", text=waiting_for(doing, doing))
 
     def _post(self, envelopes: list[Envelope]) -> None:
         self._written()

@@ -39,7 +39,7 @@ class Event:
 
     @property
     def minor(self) -> bool:
-        """Whether it is for `events.jsonl` only: logs and followers are not told of every step."""
+        """Whether it is for the files and the log: who follows a run is not told of every step."""
         return self.event in ("phase", "cost", "report", "ended")
 
     @property

@@ -53,9 +53,9 @@ def configure(process: str) -> None:
 def log_event(event: Event) -> None:
     """One line for an event of a run: its sentence, its kind, and where it belongs as fields.
 
-    Minor events are left to `events.jsonl`.
+    The steps of an attempt, and what they cost, are left to `events.jsonl`.
     """
-    if event.minor:
+    if event.event in ("phase", "cost"):
         return
     say = log.warning if event.grave else log.info
     say(event.sentence(), kind=event.event, **event.place)

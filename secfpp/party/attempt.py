@@ -13,7 +13,7 @@ from secfpp.protocol.messages import Assign, Ended, Envelope, Open, RoundMessage
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
-from secfpp.settings.clock import SPEAK_EVERY, RoundClock
+from secfpp.settings.clock import Reminder, RoundClock
 from secfpp.settings.consent import policy_of
 
 PHASES = {"Preparing": "train", "Sharing": "share", "Checking": "check", "Answering": "cluster"}
@@ -33,6 +33,7 @@ class Attempt:
         circumstances = Circumstances(policy, desk.link, os.urandom, memory.witnesses, released)
         self._machine = PartyRound(desk.me, circumstances)
         self._followed = ""
+        self._reminder = Reminder()
         self.phases = Phases(desk.link.totals, "train")
 
     async def drive(self) -> Finished | Failed:
@@ -45,21 +46,18 @@ class Attempt:
         if isinstance(machine.state, Preparing):
             desk.memory.colluders = params.colluders  # Agreed to once, it is not taken back (§8).
         training = asyncio.create_task(self._prepare_vectors())
-        reminding = asyncio.create_task(self._remind())
         try:
             while machine.result is None:
                 self._follow()
                 try:
-                    item = await desk.next(clock.left)
+                    item = await desk.next(min(clock.left, self._reminder.left))
                 except TimeoutError:
-                    desk.say("silence", text=f"gave up {machine.waiting_for()}")
-                    self._send(machine.expire())
+                    self._pass_time(clock)
                     continue
                 clock.progress()
                 self._take(item)
         finally:
             training.cancel()
-            reminding.cancel()
         self._follow()
         for violation in machine.violations:
             desk.say("violation", peer=violation.peer, text=str(violation))
@@ -116,18 +114,23 @@ class Attempt:
     def _told(self, done: int, total: int) -> None:
         self._desk.doing = ("training", done, total)
 
-    async def _remind(self) -> None:
-        """Every few seconds say what the attempt waits for."""
-        while True:
-            await asyncio.sleep(SPEAK_EVERY)
-            _, done, total = self._desk.doing
+    def _pass_time(self, clock: RoundClock) -> None:
+        """Nothing has come: say for what the attempt waits, or give it up."""
+        desk, machine = self._desk, self._machine
+        if clock.left:
+            _, done, total = desk.doing
             steps = f", {done} of {total}" if total else ""
-            self._desk.say("waiting", text=self._machine.waiting_for() + steps)
+            desk.say("waiting", text=machine.waiting_for() + steps)
+            self._reminder.spoken()
+        else:
+            desk.say("silence", text=f"gave up {machine.waiting_for()}")
+            self._send(machine.expire())
 
     def _follow(self) -> None:
         """Keep the stopwatch and the log in step with the machine."""
         name = type(self._machine.state).__name__
         if name != self._followed:
             self._followed = name
+            self._reminder.reset()
             self.phases.begin(PHASES.get(name, "sum"))
             self._desk.say("phase", phase=name.lower(), text=self._machine.waiting_for())

@@ -30,12 +30,7 @@ def task(params: RoundParams, view: View, previous: Assignment | None, apart: in
 
 
 def admit(state: Asking, sender: str, answers: Answers) -> Asking:
-    """With `sender`'s answers; the state as it is where they are to a batch that is decoded.
-
-    PeerViolation where that batch was not asked, or they are more or fewer than its queries.
-    """
-    if answers.batch < state.current:
-        return state
+    """With `sender`'s answers; PeerViolation where they are not to each query of the batch."""
     if answers.batch > state.current or answers.values.shape != (len(state.queries),):
         raise PeerViolation(sender, "answered a batch that was not asked, or in another number")
     return replace(state, answers={**state.answers, sender: answers})

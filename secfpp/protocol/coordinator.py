@@ -299,6 +299,8 @@ class CoordinatorRound:
         return [] if self.awaiting else self._begin(state.readies)
 
     def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
+        if answers.batch < state.current:
+            return []  # Too late: that batch is decoded.
         state = asking.admit(state, sender, answers)
         self._state = state
         if len(state.answers) < self.params.answers_needed:

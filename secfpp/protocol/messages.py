@@ -157,7 +157,10 @@ class Received:
 
 @dataclass(frozen=True)
 class Ready:
-    """Party → coordinator: whose shares and masks have come, signed. Once per attempt."""
+    """Party → coordinator: whose shares and masks have come. Once per attempt.
+
+    Signed where dealing is checked (§9); elsewhere the signature is empty.
+    """
 
     key: AttemptKey
     received: tuple[Received, ...]

@@ -11,6 +11,9 @@ from secfpp.settings.files import Time
 SPEAK_EVERY = 5.0
 """Seconds between two words about what is waited for."""
 
+SELDOM = 60.0
+"""Seconds between them where it has been said often already."""
+
 FAREWELL_SECONDS = 5.0
 """Once a run is over, its last words are waited for no longer: whoever is gone does not matter."""
 
@@ -24,6 +27,28 @@ async def next_within(inbox: asyncio.Queue[Item], seconds: float) -> Item:
         return inbox.get_nowait()
     async with asyncio.timeout(max(seconds, 0.01)):  # In place: `wait_for` would make a task.
         return await inbox.get()
+
+
+class Reminder:
+    """When a standstill is worth a word: after SPEAK_EVERY seconds, then more and more seldom."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Something else is waited for from now on."""
+        self._pause = SPEAK_EVERY
+        self._due = time.monotonic() + self._pause
+
+    @property
+    def left(self) -> float:
+        """Seconds until the next word; not negative."""
+        return max(0.0, self._due - time.monotonic())
+
+    def spoken(self) -> None:
+        """The word was said; the next is due in twice the time, SELDOM at the most."""
+        self._pause = min(2 * self._pause, SELDOM)
+        self._due = time.monotonic() + self._pause
 
 
 class RoundClock:

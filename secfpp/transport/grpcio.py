@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
@@ -34,17 +34,15 @@ class WakeUp(socket.socket):
 
     gRPC handles all that has happened when it is woken, and yet reads a single byte: the loop then
     turns once for each of the others, for nothing. This one reads them all. Handling breaks off at
-    a thing of a loop that is closed; so in another loop than its first it leaves one byte, which
-    wakes that loop once more.
+    a thing of a loop that is closed; so in another loop than its first, in which it was made, it
+    leaves one byte, which wakes that loop once more.
     """
 
-    _first: asyncio.AbstractEventLoop | None = None
+    first: asyncio.AbstractEventLoop | None = None
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """All bytes that are there, but for one in another loop than the first; at least one."""
-        loop = asyncio.get_running_loop()
-        self._first = self._first or loop
-        if loop is self._first:
+        if asyncio.get_running_loop() is self.first:
             return super().recv(_MOST_SIGNS, flags)
         waiting = len(super().recv(_MOST_SIGNS, flags | socket.MSG_PEEK))
         return super().recv(max(bufsize, waiting - 1), flags)
@@ -60,7 +58,10 @@ def waking_at_once() -> Iterator[None]:
 
     def socketpair() -> tuple[socket.socket, socket.socket]:
         read, write = made()
-        return WakeUp(fileno=read.detach()), write
+        ear = WakeUp(fileno=read.detach())
+        with suppress(RuntimeError):  # Where no loop runs yet, none is the first.
+            ear.first = asyncio.get_running_loop()
+        return ear, write
 
     socket.socketpair = socketpair  # type: ignore[assignment]  # gRPC asks for none by name.
     try:
@@ -80,7 +81,6 @@ OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", 4 * 2**20),
     ("grpc.http2.max_frame_size", CHUNK_BYTES),  # Else a share is cut in pieces of 16 KiB.
-    ("grpc.http2.lookahead_bytes", CHUNK_BYTES),  # And its receiver asks for more every 64 KiB.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.so_reuseport", 0),

@@ -26,12 +26,13 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of the GNU C library.
 
 
 def settle() -> None:
-    """Call once, when everything is loaded and before there are threads.
+    """Call once, when everything is loaded and before there are threads that do I/O.
 
     Other C libraries than GNU's, and systems that know no SCHED_BATCH, are left as they are.
     """
     with contextlib.suppress(AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # Else somebody has chosen what it is.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     gc.freeze()  # What is loaded by now stays; walking it at each collection costs milliseconds.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

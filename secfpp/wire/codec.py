@@ -42,7 +42,7 @@ from secfpp.wire.checks import MAXIMUM_PAYLOAD, Malformed
 from secfpp.wire.residues import RESIDUE_BYTES, Rows, Supply
 from secfpp.wire.v1.envelope_pb2 import Envelope
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 """The version that this release speaks; both versions are named where they differ."""
 
 _COUNT_BYTES: Final = 8  # As many as a residue has, so that residues lie on its boundaries.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from secfpp.errors import PolicyRefusal
+from secfpp.journal.events import Event, read_events
 from secfpp.party.attempt import Attempt
 from secfpp.party.desk import Dealt
 from secfpp.protocol.messages import (
@@ -18,6 +20,7 @@ from secfpp.protocol.messages import (
     Refuse,
 )
 from secfpp.protocol.params import AttemptKey
+from secfpp.settings import clock
 from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings
 from secfpp.settings.rounds import round_params, with_colluders
@@ -156,3 +159,24 @@ def test_vectors_made_for_one_attempt_are_not_dealt_in_the_next(tmp_path, monkey
         assert link.deals(AttemptKey("run", 1, 2)) == 0
 
     asyncio.run(conducted(session, script))
+
+
+def test_a_party_whose_attempt_stands_still_says_for_whom_it_waits_more_and_more_seldom(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(clock, "SPEAK_EVERY", 0.05)
+    session, _ = session_in(tmp_path)
+
+    def said() -> list[Event]:
+        return [event for event in read_events(session.directory) if event.event == "waiting"]
+
+    async def script():
+        session.deliver("boss", opening(1))
+        await until(lambda: len(said()) >= 4)
+
+    asyncio.run(conducted(session, script))
+    waits = [event.text for event in said()]
+    assert set(waits) == {"waiting for shares of party-1, party-2, party-3, party-4"}
+    times = [event.time for event in said()[:4]]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert all(pause >= bound for pause, bound in zip(pauses, (0.1, 0.2, 0.4), strict=True))

@@ -1,4 +1,4 @@
-"""The bytes of every message, as they were when wire version 1 was settled.
+"""The bytes of every message, as they were when wire version 2 was settled.
 
 A golden that changes is a change of the wire: raise the wire version, or undo it. Where the change
 is meant, print the new value with

@@ -83,7 +83,7 @@ def test_a_payload_shorter_than_its_residues_is_refused(size: int, examples: Exa
 
 def test_another_wire_version_is_refused_with_both_versions_named(examples: Examples) -> None:
     payload = changed(examples["done"], lambda e: setattr(e, "wire_version", WIRE_VERSION + 1))
-    assert refused(payload) == "speaks wire version 2, this release speaks 1"
+    assert refused(payload) == "speaks wire version 3, this release speaks 2"
 
 
 def test_a_missing_wire_version_is_refused(examples: Examples) -> None:
@@ -96,8 +96,8 @@ def test_an_unknown_field_is_refused_wherever_it_stands(examples: Examples) -> N
     outside = encode(examples["done"]) + unknown
     key = bytes.fromhex("0a0c0a0664656d6f2d3110021801")
     missing = bytes.fromhex("120770617274792d30")  # "party-0"
-    assert encode(examples["close dealing"]) == without_residues("08019a0117") + key + missing
-    inside = without_residues("08019a011b") + key + missing + unknown
+    assert encode(examples["close dealing"]) == without_residues("08029a0117") + key + missing
+    inside = without_residues("08029a011b") + key + missing + unknown
     assert "unknown fields" in refused(outside)
     assert "unknown fields" in refused(inside)
 
@@ -105,11 +105,11 @@ def test_an_unknown_field_is_refused_wherever_it_stands(examples: Examples) -> N
 @pytest.mark.parametrize(
     "payload",
     [
-        pytest.param("088100" + "9a010e0a0c0a0664656d6f2d3110021801", id="a padded integer"),
-        pytest.param("9a010e0a0c0a0664656d6f2d31100218010801", id="fields in another order"),
-        pytest.param("0801" + "08019a010e0a0c0a0664656d6f2d3110021801", id="a field twice"),
-        pytest.param("0801ca01020a00ca010e0a0c0a0664656d6f2d3110021801", id="two parts to merge"),
-        pytest.param("0801ca01100a0c0a0664656d6f2d31100218011000", id="a default written out"),
+        pytest.param("088200" + "9a010e0a0c0a0664656d6f2d3110021801", id="a padded integer"),
+        pytest.param("9a010e0a0c0a0664656d6f2d31100218010802", id="fields in another order"),
+        pytest.param("0802" + "08029a010e0a0c0a0664656d6f2d3110021801", id="a field twice"),
+        pytest.param("0802ca01020a00ca010e0a0c0a0664656d6f2d3110021801", id="two parts to merge"),
+        pytest.param("0802ca01100a0c0a0664656d6f2d31100218011000", id="a default written out"),
     ],
 )
 def test_another_encoding_of_an_acceptable_message_is_refused(payload: str) -> None:
