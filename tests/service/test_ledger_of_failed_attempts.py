@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from secfpp.coordinator import attempt
 from secfpp.coordinator.memory import RunMemory, recall
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import PeersMissing
+from secfpp.journal.events import read_events
 from secfpp.journal.tally import Tally
 from secfpp.protocol.circumstances import Circumstances
 from secfpp.protocol.disclosure import Policy
@@ -143,3 +145,11 @@ def test_distances_opened_before_an_attempt_failed_are_on_the_ledger(tmp_path: P
     assert link.tally.attempts == {"completed": 1, "failed": 1}
     assert link.tally.lost == dict.fromkeys(GONE, 1)
     assert "2 of 8 parties are lost" in failed["failed"]
+
+
+def test_while_an_attempt_lasts_the_coordinator_says_for_whom_it_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr(attempt, "SPEAK_EVERY", 0.0)  # After each message, here.
+    conducted(tmp_path)
+    waits = [event for event in read_events(tmp_path / "run-1") if event.event == "waiting"]
+    assert {event.attempt for event in waits} == {1, 2}
+    assert f"waiting for {', '.join(PARTIES[1:])} (not heard of)" in {event.text for event in waits}

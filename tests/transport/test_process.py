@@ -1,4 +1,4 @@
-"""A daemon asks the system to let it interrupt nobody, and does without where that is refused."""
+"""A daemon asks to interrupt nobody, where nobody has chosen otherwise and it may ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-REFUSED = """
+USUAL = "os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))"
+CHOSEN = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
+REFUSED = f"""{USUAL}
+
 def refuse(*_):
     raise PermissionError
 os.sched_setscheduler = refuse
@@ -16,8 +19,10 @@ os.sched_setscheduler = refuse
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system has no SCHED_BATCH")
-@pytest.mark.parametrize(("before", "policy"), [("", "SCHED_BATCH"), (REFUSED, "SCHED_OTHER")])
-def test_a_settled_process_is_scheduled_as_a_batch_where_it_may_be(before, policy):
+@pytest.mark.parametrize(
+    ("before", "policy"), [(USUAL, "SCHED_BATCH"), (CHOSEN, "SCHED_IDLE"), (REFUSED, "SCHED_OTHER")]
+)
+def test_a_settled_process_is_a_batch_where_it_may_be_and_was_nothing_else(before, policy):
     script = f"""
 import os
 from secfpp.transport import process
