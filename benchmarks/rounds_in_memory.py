@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secfpp.algebra.fixedpoint import largest_fraction_bits
-from secfpp.bench.closed_form import RESIDUE_BYTES, Sizes, bytes_to_open_distances
-from secfpp.bench.in_memory import NamedSigner, equals_plain, payload_bytes
+from secfpp.bench.closed_form import Sizes, parts_of_round
+from secfpp.bench.in_memory import NamedSigner, contents, equals_plain
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
 from secfpp.protocol.circumstances import Circumstances
@@ -70,7 +70,7 @@ class Meter:
     def __call__(self, post: Post) -> tuple[Post]:
         """As a fault of the network: a message that is counted and let through."""
         self.messages += 1
-        self.payload[post.sender] += payload_bytes(post.message)
+        self.payload[post.sender] += contents(post.message).total()
         if post.sender in self.wire:
             self.wire[post.sender] += len(encode(post.message))
         return (post,)
@@ -126,7 +126,7 @@ class Round:
         return equals_plain(self.network.coordinator, parties, self.levels, clusterer)
 
     def payload_formula(self) -> int:
-        """The closed form of docs/protocol.md §10 over all parties."""
+        """The closed form of docs/protocol.md §10 over all parties, headings left out."""
         params = self.params
         closed = self.closed
         sizes = Sizes(
@@ -139,11 +139,15 @@ class Round:
             params.query_budget,
             len(closed.disclosed.distances),
         )
-        sums = 0
-        for label, cluster in enumerate(closed.disclosed.means):
-            helpers = params.helpers(label)
-            sums += len(helpers) * len(cluster) - len(set(helpers) & set(cluster))
-        return bytes_to_open_distances(sizes) + RESIDUE_BYTES * sizes.width * sums
+        distances = closed.disclosed.distances
+        parts = parts_of_round(
+            sizes,
+            [{params.places[name] for name in one} for one in closed.disclosed.means],
+            witnesses=len(params.witnesses),
+            batches=1 + max(line.batch for line in distances),
+            number=params.key.round,
+        )
+        return sum(parts.values()) - parts["headings"]
 
 
 def parameters(case: Case) -> RoundParams:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from secfpp.bench.in_memory import NamedSigner, payload_bytes
+from secfpp.bench.in_memory import NamedSigner, contents
 from secfpp.bench.links import Network
 from secfpp.errors import RoundFailed
 from secfpp.protocol.coordinator import CoordinatorRound
@@ -135,7 +135,8 @@ class ClockedRound:
 
     `began` and `ended` say when each party's vector was ready and when it had its mean, in seconds;
     `flights` are the messages of which each led to the next, up to the mean that took most; `sent`
-    and `received` are bytes by participant, as they go over the wire.
+    and `received` are bytes by participant, as they go over the wire; `parts` are those that the
+    parties send by what they are: contents, and around these `headings` and `framing`.
     """
 
     coordinator: CoordinatorRound
@@ -153,6 +154,7 @@ class ClockedRound:
     machine_seconds: float = 0.0
     signatures: int = 0
     verifications: int = 0
+    parts: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
     _links: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -221,7 +223,11 @@ class ClockedRound:
         """Write one message; when that is done it leaves, or comes to the relay that slows it."""
         message, charges = envelope.message, self.charges
         assert isinstance(message, RoundMessage)  # noqa: S101 (machines post nothing else)
-        size = self._size(message)
+        content = contents(message)
+        size = self._size(message, content.total())
+        if me in self.parties:
+            self.parts += content
+            self.parts += Counter(headings=size - content.total(), framing=FRAMING_BYTES)
         self.messages += 1
         self.payload += size
         self.sent[me] += size + FRAMING_BYTES
@@ -248,15 +254,15 @@ class ClockedRound:
         job = partial(self._deliver, post)
         self.clock.at(left + profile.latency, lambda at: self.clock.work(at, post.to, job))
 
-    def _size(self, message: RoundMessage) -> int:
+    def _size(self, message: RoundMessage, content: int) -> int:
         """Bytes of a message; of those there are n² of, measured once and for the rest added up."""
         if message is self._sized[0]:
             return self._sized[1]
         if isinstance(message, Echo | Deal | SumShare | Answers | Done):
             kind = type(message)
             if kind not in self._overheads:
-                self._overheads[kind] = len(encode(message)) - payload_bytes(message)
-            return self._overheads[kind] + payload_bytes(message)
+                self._overheads[kind] = len(encode(message)) - content
+            return self._overheads[kind] + content
         self._sized = (message, _wire_bytes(message, self.coordinator.params.parties))
         return self._sized[1]
 

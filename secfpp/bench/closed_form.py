@@ -1,4 +1,4 @@
-"""The closed form of what a round sends (docs/protocol.md §10), in payload bytes."""
+"""The closed form of what all parties send in a round (docs/protocol.md §10), in payload bytes."""
 
 from __future__ import annotations
 
@@ -50,21 +50,39 @@ class Sizes:
         return self.code.width(self.dim)
 
 
-def bytes_to_open_distances(sizes: Sizes) -> int:
-    """All parties' shares, masks, check values and answers: everything up to the opening."""
+def parts_to_open_distances(sizes: Sizes) -> dict[str, int]:
+    """All parties' shares, masks, answers and check values: everything up to the opening."""
     n, degree = sizes.parties, sizes.code.product_degree
     mask_dealers = min(n, sizes.colluders + 1 + sizes.stragglers + sizes.adversaries)
-    shares = n * ((n - 1 - sizes.colluders) * RESIDUE_BYTES * sizes.width)
-    seeds = n * sizes.colluders * SEED_BYTES
-    masks = mask_dealers * (RESIDUE_BYTES * sizes.queries * (n - 1 - degree) + SEED_BYTES * degree)
-    answers = n * RESIDUE_BYTES * sizes.asked
+    a_dealer = (n - 1 - sizes.colluders) * RESIDUE_BYTES * sizes.width
+    a_mask_dealer = RESIDUE_BYTES * sizes.queries * (n - 1 - degree) + SEED_BYTES * degree
     checks = n * (CHECK_BYTES * (n + mask_dealers) + ROOT_BYTES * n) if sizes.adversaries else 0
-    return shares + seeds + masks + answers + checks
+    return {
+        "shares": n * (a_dealer + sizes.colluders * SEED_BYTES),
+        "masks": mask_dealers * a_mask_dealer,
+        "answers": n * RESIDUE_BYTES * sizes.asked,
+        "checks": checks,
+    }
 
 
-def bytes_of_sums(sizes: Sizes, clusters: Sequence[Collection[int]], number: int) -> int:
-    """What the helpers of each cluster send in round `number`, as `sums_sent` counts it."""
-    return sums_sent(sizes, clusters, number) * RESIDUE_BYTES * sizes.width
+def parts_of_round(
+    sizes: Sizes, clusters: Sequence[Collection[int]], *, witnesses: int, batches: int, number: int
+) -> dict[str, int]:
+    """What the parties deal, answer, echo and sum in round `number`, and what is around it.
+
+    `clusters` are as in `sums_sent`. Their few bytes to say that they are ready and done are not in
+    it, and nothing that the coordinator sends.
+    """
+    sums = sums_sent(sizes, clusters, number)
+    deals = sizes.parties * (sizes.parties - 1)
+    echoes = witnesses * (sizes.parties - 1) * (batches + 1)
+    messages = deals + sizes.parties * batches + echoes + sums
+    return {
+        **parts_to_open_distances(sizes),
+        "echoes": echoes * ECHO_BYTES,
+        "sums": sums * RESIDUE_BYTES * sizes.width,
+        "headings": messages * HEADING_BYTES + deals * DIGEST_BYTES,
+    }
 
 
 def sums_sent(sizes: Sizes, clusters: Sequence[Collection[int]], number: int) -> int:
@@ -79,15 +97,3 @@ def sums_sent(sizes: Sizes, clusters: Sequence[Collection[int]], number: int) ->
             helper = (number + label + step) % sizes.parties
             shares += len(members) - (helper in members)
     return shares
-
-
-def bytes_of_echoes(witnesses: int, parties: int, batches: int) -> int:
-    """Every witness's echo of each batch and of the assignment, to all other parties."""
-    return witnesses * (parties - 1) * (batches + 1) * ECHO_BYTES
-
-
-def bytes_of_headings(witnesses: int, parties: int, batches: int, sums: int) -> int:
-    """What is around deals, answers, echoes and so many sums, and the digest in each deal."""
-    deals, echoes = parties * (parties - 1), witnesses * (parties - 1) * (batches + 1)
-    messages = deals + parties * batches + echoes + sums
-    return messages * HEADING_BYTES + deals * DIGEST_BYTES

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from secfpp.bench.closed_form import Sizes, bytes_of_sums, bytes_to_open_distances
+from secfpp.bench.closed_form import RESIDUE_BYTES, Sizes, parts_to_open_distances, sums_sent
 from secfpp.bench.fedavg import plain_averaging
 from secfpp.bench.machine import provenance
 from secfpp.bench.planted import Planting, party_names, plant
@@ -127,9 +127,9 @@ def _result(bench: DistancesBench, federation: Federation, run: str) -> Row:
     cpu = [sum(_spent(one[turn]["cpu_seconds"], phases) for one in everyone) for turn in turns]
     sent = [sum(_spent(one[turn]["sent"], phases) for one in everyone) for turn in turns]
     sizes = _sizes(bench, json.loads((coordinator / "ledger.json").read_text("utf-8"))["rounds"])
-    formula = bytes_to_open_distances(sizes) + (bench.work is Work.MEAN) * bytes_of_sums(
-        sizes, [range(sizes.parties)], 0
-    )
+    formula = sum(parts_to_open_distances(sizes).values())
+    if bench.work is Work.MEAN:
+        formula += sums_sent(sizes, [range(sizes.parties)], 0) * RESIDUE_BYTES * sizes.width
     return {
         **{key: value for key, value in vars(bench).items() if key != "seed"},
         "chunks": sizes.chunks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -15,7 +16,7 @@ from secfpp.cluster.plain import run_plain
 from secfpp.cluster.queries import Clusterer, Task
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Closed
-from secfpp.protocol.messages import Answers, Deal, RoundMessage, SumShare
+from secfpp.protocol.messages import Answers, Deal, Echo, RoundMessage, SumShare
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Finished
 
@@ -91,15 +92,20 @@ def _total(levels: Mapping[str, NDArray[np.int64]], names: Iterable[str]) -> NDA
     return total
 
 
-def payload_bytes(message: RoundMessage) -> int:
-    """Residues and seeds only."""
+def contents(message: RoundMessage) -> Counter[str]:
+    """Bytes of a message without what is around them, by the parts of docs/protocol.md §10."""
     match message:
         case Deal(shares=shares, masks=masks):
-            return sum(map(_size, shares)) + (0 if masks is None else _size(masks))
-        case Answers(values=values) | SumShare(values=values):
-            return _size(values)
+            dealt = 0 if masks is None else _size(masks)
+            return Counter(shares=sum(map(_size, shares)), masks=dealt)
+        case Answers(values=values):
+            return Counter(answers=_size(values))
+        case Echo(digest=digest, signature=signature):
+            return Counter(echoes=len(digest) + len(signature))
+        case SumShare(values=values):
+            return Counter(sums=_size(values))
         case _:
-            return 0
+            return Counter()
 
 
 def _size(value: FieldArray | Seed) -> int:

@@ -21,13 +21,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from secfpp.bench.closed_form import parts_of_round
 from secfpp.bench.fedavg import Plan, all_agree, averaged
 from secfpp.bench.links import Carried, Links, Network, Pair, network_named, relayed
 from secfpp.bench.machine import provenance
 from secfpp.bench.planted import Planting, party_names, plant
 from secfpp.bench.simulated import clocked_rows, fitted
 from secfpp.bench.turns import Measured, Row, Spent, Turn, ratios_of, row_of
-from secfpp.bench.work import RoundBench, bytes_of_round
+from secfpp.bench.work import RoundBench
 from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
 from secfpp.demo.verify import verify
 from secfpp.errors import RoundFailed
@@ -224,13 +225,14 @@ def _formula(bench: RoundBench, entry: Entry) -> int:
         for wanted in range(1 + max(labels.values()))
     ]
     least = entry["parameters"]["minimum_cluster"]
-    return bytes_of_round(
+    parts = parts_of_round(
         bench.sizes(entry["parameters"]["chunks"], len(distances)),
         [members if len(members) >= least else set() for members in found],
         witnesses=len(entry["parameters"]["witnesses"]),
         batches=1 + max((line["batch"] for line in distances), default=-1),
         number=entry["round"],
     )
+    return sum(parts.values())
 
 
 # --- Plain averaging.

@@ -15,11 +15,12 @@ from dataclasses import replace
 import numpy as np
 
 from secfpp.bench.clock import FRAMING_BYTES, Charges, Clock, ClockedRound, Job
+from secfpp.bench.closed_form import parts_of_round
 from secfpp.bench.in_memory import NamedSigner, equals_plain
 from secfpp.bench.links import Network
 from secfpp.bench.planted import Planting, party_names, planted
 from secfpp.bench.turns import Measured, Row
-from secfpp.bench.work import RoundBench, bytes_of_round
+from secfpp.bench.work import RoundBench
 from secfpp.cluster.methods import ClusteringMethod
 from secfpp.cluster.queries import Assignment
 from secfpp.demo.launcher import COORDINATOR
@@ -105,7 +106,8 @@ def clocked_rows(
 ) -> tuple[Row, Row]:
     """A result for the secure round and one for plain averaging, like those of real daemons.
 
-    There are no bytes by peer, of which n² would come; instead what each party moves.
+    There are no bytes by peer, of which n² would come; instead what each party moves, and what all
+    parties send by the parts of the closed form, and framing.
     """
     one = clocked(bench, network, charges, cores)
     machine, closed = one.coordinator, one.coordinator.result
@@ -115,7 +117,13 @@ def clocked_rows(
     batches = 1 + max((line.batch for line in distances), default=-1)
     levels = {name: vectors[0] for name, vectors in one.vectors.items()}
     clusterer = ClusteringMethod(bench.job.clustering.method).clusterer
-    sizes = bench.sizes(params.prompt_code.chunks, len(distances))
+    parts = parts_of_round(
+        bench.sizes(params.prompt_code.chunks, len(distances)),
+        places,
+        witnesses=len(params.witnesses),
+        batches=batches,
+        number=params.key.round,
+    )
     sent = [one.sent[name] for name in params.roster]
     moved = [one.sent[name] + one.received[name] for name in params.roster]
     secure: Row = {
@@ -128,15 +136,11 @@ def clocked_rows(
         "cpu_seconds": one.clock.spent,
         "bytes_total": sum(one.sent.values()),
         "bytes_payload": one.payload,
-        "bytes_formula": bytes_of_round(
-            sizes,
-            places,
-            witnesses=len(params.witnesses),
-            batches=batches,
-            number=params.key.round,
-        ),
+        "bytes_formula": sum(parts.values()),
         "bytes_a_party": {"median": statistics.median(moved), "most": max(moved)},
         "bytes_sent_a_party": {"mean": statistics.mean(sent), "most": max(sent)},
+        "bytes_sent_by_part": dict(one.parts),
+        "bytes_formula_by_part": parts,
         "witnesses": len(params.witnesses),
         "exact": equals_plain(machine, one.parties.values(), levels, clusterer),
     }

@@ -1,19 +1,11 @@
-"""What a round measurement is about: its sizes, its job, and the closed form of its bytes."""
+"""What a round measurement is about: its sizes and its job."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from secfpp.bench.closed_form import (
-    Sizes,
-    bytes_of_echoes,
-    bytes_of_headings,
-    bytes_of_sums,
-    bytes_to_open_distances,
-    sums_sent,
-)
+from secfpp.bench.closed_form import Sizes
 from secfpp.settings.files import ClusteringJob, JobSettings, ProtocolJob, TrainingJob
 from secfpp.settings.rounds import default_budget
 
@@ -74,19 +66,3 @@ class RoundBench:
 def most_clusters(parties: int, colluders: int) -> int:
     """Three clusters, or as many of max(3, T+2) parties as n allows."""
     return max(1, min(3, parties // max(3, colluders + 2)))
-
-
-def bytes_of_round(
-    sizes: Sizes, clusters: Sequence[Collection[int]], *, witnesses: int, batches: int, number: int
-) -> int:
-    """What the parties deal, answer, echo and sum in round `number` (docs/protocol.md §10).
-
-    `clusters` are as in `sums_sent`. Their few bytes to say that they are ready and done are not in
-    it, and nothing that the coordinator sends.
-    """
-    return (
-        bytes_to_open_distances(sizes)
-        + bytes_of_sums(sizes, clusters, number)
-        + bytes_of_echoes(witnesses, sizes.parties, batches)
-        + bytes_of_headings(witnesses, sizes.parties, batches, sums_sent(sizes, clusters, number))
-    )

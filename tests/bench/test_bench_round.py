@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from secfpp.bench.closed_form import Sizes, bytes_of_sums
+from secfpp.bench.closed_form import Sizes, sums_sent
 from secfpp.bench.commands import app
 from secfpp.bench.links import Network
 from secfpp.bench.planted import Planting, party_names, plant
@@ -145,10 +145,10 @@ def test_as_many_clusters_are_planted_as_can_open_a_mean_but_three():
 
 
 def test_a_helper_sends_no_sum_to_itself_and_none_to_a_small_cluster():
-    sizes = Sizes(10, 60, 3, 2, 1, 0, 100, 20)  # 160 bytes a share; 6 helpers.
-    assert bytes_of_sums(sizes, [range(10)], 0) == 6 * 9 * 160
+    sizes = Sizes(10, 60, 3, 2, 1, 0, 100, 20)  # 6 helpers.
+    assert sums_sent(sizes, [range(10)], 0) == 6 * 9
     # Round 1: helpers of label 0 are places 1 to 6, of label 1 places 2 to 7.
-    assert bytes_of_sums(sizes, [{0, 1, 2, 3}, {4, 5, 6, 7}, set()], 1) == (21 + 20) * 160
+    assert sums_sent(sizes, [{0, 1, 2, 3}, {4, 5, 6, 7}, set()], 1) == 21 + 20
 
 
 def test_a_run_that_went_on_without_a_party_is_no_measurement(tmp_path):

@@ -45,6 +45,17 @@ def test_what_goes_over_the_wire_is_the_closed_form_and_little_more():
     assert secure["bytes_total"] > secure["bytes_payload"]
 
 
+def test_the_closed_form_of_each_part_is_what_was_counted_of_it():
+    """To the byte, as signatures here have one length; what is around them is an estimate."""
+    bench = RoundBench(parties=21, dim=1000, colluders=2, clusters=3, repeats=1)
+    secure, _ = clocked_rows(bench, network(), FREE, None)
+    counted, formula = secure["bytes_sent_by_part"], secure["bytes_formula_by_part"]
+    assert sum(counted.values()) == secure["bytes_sent_a_party"]["mean"] * bench.parties
+    for part in ("shares", "masks", "answers", "echoes", "sums"):
+        assert counted[part] == formula[part], part
+    assert formula["headings"] == pytest.approx(counted["headings"], rel=0.1)
+
+
 def test_charges_are_paid_for_each_message_at_both_ends_and_for_each_relay():
     free = clocked(BENCH, network(), FREE, None)
     charged = clocked(BENCH, network(), Charges(1.0, 0.0, 0.0, 0.0, relay=0.5), None)
