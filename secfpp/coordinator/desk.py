@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from secfpp.coordinator.chronicle import Chronicle
 from secfpp.coordinator.participants import Participants
 from secfpp.errors import PeersMissing, RoundFailed
-from secfpp.protocol.messages import Accept, Message, Progress, Refuse, Report
+from secfpp.protocol.messages import SITS_OUT, Accept, Message, Progress, Refuse, Report
 from secfpp.settings.clock import next_within
 from secfpp.settings.files import Time
 from secfpp.transport.link import Link
@@ -53,7 +53,9 @@ class Desk:
     def take(self, sender: str, message: Message | PeersMissing) -> bool:
         """An item that belongs to no attempt; whether it tells of new steps in somebody's work."""
         match message:
-            case Progress():
+            case Progress(phase=phase):
+                if phase.startswith(SITS_OUT) and self.participants.is_news(sender, message):
+                    self.chronicle.say("trouble", peer=sender, text=f"{sender} {phase}")
                 return self.participants.moved(sender, message)
             case Report():
                 self.chronicle.report(sender, message)

@@ -88,6 +88,10 @@ class Participants:
             self._returned = set()
         return tuple(name for name in self._addresses if name in self._taking_part)
 
+    def is_news(self, party: str, progress: Progress) -> bool:
+        """Whether a party tells of another phase or round than before."""
+        return self._told.get(party, (0, ""))[:2] != (progress.round, progress.phase)
+
     def moved(self, party: str, progress: Progress) -> bool:
         """Whether a sign of life tells of new steps, not only of life."""
         now = (progress.round, progress.phase, progress.done, progress.total)

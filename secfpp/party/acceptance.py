@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
-from secfpp.errors import ConfigError
+from secfpp.errors import ConfigError, PolicyRefusal
 from secfpp.party.learner import Learner, OnProgress
 from secfpp.party.memory import RunMemory
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.consent import policy_of
-from secfpp.settings.files import JobSettings, PartySettings
+from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.settings.rounds import MOST_ATTEMPTS, round_params
 
 
@@ -42,6 +43,35 @@ def check_first_opening(
     with contextlib.suppress(ConfigError):
         params = round_params(job, key, settings.coordinator, roster, dim)
         policy_of(settings).check_opening(me, params)
+
+
+def check_is_new(memory: RunMemory, job: JobSettings, others: Iterable[RunMemory]) -> None:
+    """Refuse to train as in another run, unless all else is as it was there (protocol.md §7).
+
+    The first prompts would be those of that run, and `memory.objection` would keep them back, when
+    much has been trained already. PolicyRefusal names the run.
+    """
+    roster = tuple(sorted(peer.name for peer in memory.peers))
+    for other in others:
+        rosters = set().union(*(dealing.rosters for dealing in other.dealings.values()))
+        is_the_same = other.job == memory.job and rosters == {roster}
+        if rosters and not is_the_same and _trains_as(job, other.job):
+            raise PolicyRefusal(
+                "seed",
+                f"this party trained so in {other.run}, by another job or among other parties, and "
+                "two means of one prompt can show it",
+                fix="give the job another seed",
+            )
+
+
+def _trains_as(job: JobSettings, text: str) -> bool:
+    """Whether another job leads to the same prompts; of given vectors no job tells that."""
+    try:
+        other = job_from(text)
+    except ConfigError:  # Written by another version.
+        return False
+    alike = (job.seed, job.clip, job.training) == (other.seed, other.clip, other.training)
+    return alike and job.training.kind == "clip"
 
 
 def is_agreed(job: JobSettings, params: RoundParams) -> bool:

@@ -9,7 +9,8 @@ from secfpp.journal.phases import Phases
 from secfpp.party.desk import Dealt, Desk, Item, Leave
 from secfpp.party.own_vectors import OwnVectors
 from secfpp.protocol.circumstances import Circumstances
-from secfpp.protocol.messages import Assign, Ended, Envelope, Open, RoundMessage
+from secfpp.protocol.dealing import Abstention
+from secfpp.protocol.messages import SITS_OUT, Assign, Ended, Envelope, Open, RoundMessage
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
@@ -108,7 +109,11 @@ class Attempt:
         desk = self._desk
         if isinstance(self._machine.state, Preparing):
             vectors = await self._vectors.prepare(self._params, self._told)
-            desk.doing = ("exchanging shares", 0, 0)
+            if isinstance(vectors, Abstention):
+                desk.doing = (SITS_OUT + vectors.reason, 0, 0)
+                desk.tell_progress()
+            else:
+                desk.doing = ("exchanging shares", 0, 0)
             desk.put(desk.me, Dealt(self._params.key, vectors))
 
     def _told(self, done: int, total: int) -> None:

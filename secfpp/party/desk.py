@@ -10,7 +10,7 @@ from secfpp.journal.events import EventLog
 from secfpp.party.early import EarlyWords
 from secfpp.party.memory import RunMemory
 from secfpp.protocol.dealing import Abstention, Vectors
-from secfpp.protocol.messages import Ended, Envelope, Message, Open, RoundMessage
+from secfpp.protocol.messages import Ended, Envelope, Message, Open, Progress, RoundMessage
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.clock import next_within
 from secfpp.settings.files import PartySettings
@@ -80,6 +80,10 @@ class Desk:
     def tell_coordinator(self, message: Message) -> None:
         """Send the coordinator a message."""
         self.link.post([Envelope(self.settings.coordinator, message)])
+
+    def tell_progress(self) -> None:
+        """Tell the coordinator what this party is at."""
+        self.tell_coordinator(Progress(self.memory.run, self.round, *self.doing))
 
     def put(self, sender: str, what: Message | Dealt | Leave) -> None:
         """Add an item; it is handled in turn."""

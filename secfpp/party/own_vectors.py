@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from secfpp.errors import SecFPPError
 from secfpp.party.learner import Learner, Prompt, Trained
-from secfpp.party.memory import RunMemory
+from secfpp.party.memory import Dealing, RunMemory, objection
 from secfpp.party.records import PartyRecords
 from secfpp.protocol.dealing import Abstention, Vectors
+from secfpp.protocol.messages import SITS_OUT
 from secfpp.protocol.opening import Mean
 from secfpp.protocol.params import RoundParams
+from secfpp.store.sealed import SealedStore
 
 MOST_CLIPPED = 0.01
 """A party of whose values more than this share is clipped sits the round out (interfaces)."""
@@ -27,12 +32,18 @@ class OwnVectors:
     """
 
     def __init__(
-        self, learner: Learner, records: PartyRecords, memory: RunMemory, say: Say
+        self,
+        learner: Learner,
+        records: PartyRecords,
+        memory: RunMemory,
+        store: SealedStore,
+        say: Say,
     ) -> None:
         self.facts: dict[str, float] = {}
         self._learner = learner
         self._records = records
         self._memory = memory
+        self._store = store
         self._say = say
         self._trained: dict[int, Trained] = {}
         self._start: Prompt | None = None
@@ -50,10 +61,13 @@ class OwnVectors:
                 trained = await self._learner.train(number, self._start, told)
                 self._records.trained(number, trained)
                 self._trained = {number: trained}
-            return self._quantised(params, self._trained[number])
+            vectors = self._quantised(params, self._trained[number])
         except SecFPPError as error:
-            self._say("trouble", text=f"sits the round out: {error}")
-            return Abstention(f"{error.code}: training did not succeed")
+            self._say("trouble", text=str(error))
+            vectors = Abstention(f"{error.code}: training did not succeed")
+        if isinstance(vectors, Abstention):
+            self._say("trouble", text=SITS_OUT + vectors.reason)
+        return vectors
 
     async def adopt(self, number: int, mean: Mean | None) -> dict[str, float]:
         """Keep the cluster's prompt, or the own one where there is no mean; how good it is now."""
@@ -79,12 +93,16 @@ class OwnVectors:
         if clipped:
             self._say("clipped", count=int(clipped), text=f"{clipped} values were clipped")
         if clipped > MOST_CLIPPED * levels.size:
-            self._say("trouble", text=f"sits the round out: {clipped} of {levels.size} clipped")
             return Abstention("more than one value in a hundred would be clipped")
-        number, digest = params.key.round, hashlib.sha256(levels.tobytes()).hexdigest()
-        dealt = self._memory.dealt
-        if any(digest == known for earlier, known in dealt.items() if earlier != number):
-            return Abstention("the prompt has not been trained since it was last dealt")
-        dealt[number] = digest
+        number, among = params.key.round, {tuple(sorted(params.roster))}
+        dealing = Dealing(_digest(trained.domain_prompt), _digest(levels), among)
+        reason = objection(self._store, self._memory, number, dealing)
+        if reason:
+            return Abstention(reason)
+        self._memory.deals(number, dealing)
         self._records.levels(number, levels)
         return (levels,)
+
+
+def _digest(values: NDArray[np.generic]) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()

@@ -14,11 +14,11 @@ from pathlib import Path
 from secfpp.errors import RoundFailed, SecFPPError, StoreFailure
 from secfpp.journal.events import EventLog
 from secfpp.journal.phases import Cost, spent
-from secfpp.party.acceptance import check_first_opening, is_agreed, is_past, prepared
+from secfpp.party.acceptance import check_first_opening, check_is_new, is_agreed, is_past, prepared
 from secfpp.party.attempt import Attempt
 from secfpp.party.desk import Desk, Item, Leave
 from secfpp.party.learner import Learner
-from secfpp.party.memory import RunMemory
+from secfpp.party.memory import RunMemory, others
 from secfpp.party.own_vectors import OwnVectors
 from secfpp.party.records import PartyRecords
 from secfpp.protocol.messages import (
@@ -28,7 +28,6 @@ from secfpp.protocol.messages import (
     Invite,
     Message,
     Open,
-    Progress,
     Refuse,
     Report,
     RoundMessage,
@@ -66,7 +65,7 @@ class PartySession:
         self._is_again = is_again
         self._acceptance: Accept | None = None
         self._records = PartyRecords(self.directory, link.name, memory.run, learner)
-        self._vectors = OwnVectors(learner, self._records, memory, self._desk.say)
+        self._vectors = OwnVectors(learner, self._records, memory, store, self._desk.say)
 
     @property
     def ended(self) -> Ended | None:
@@ -168,8 +167,9 @@ class PartySession:
         self._open_links()
         if self._is_again:
             desk.doing = (STARTED_AGAIN, 0, 0)
-            desk.tell_coordinator(Progress(self.run, 0, *desk.doing))
+            desk.tell_progress()
         try:
+            check_is_new(desk.memory, self._job, others(desk.store, desk.memory))
             geometry = await prepared(self._learner, self._preparing, self._told_to_end)
             if geometry is None:
                 return
@@ -245,5 +245,4 @@ class PartySession:
         desk = self._desk
         while True:
             await asyncio.sleep(desk.settings.time.idle_timeout / 8)
-            phase, done, total = desk.doing
-            desk.tell_coordinator(Progress(self.run, desk.round, phase, done, total))
+            desk.tell_progress()

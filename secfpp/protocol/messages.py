@@ -60,6 +60,9 @@ class Refuse:
 STARTED_AGAIN = "starting again"
 """The phase of a party that has forgotten its part in any attempt that is open."""
 
+SITS_OUT = "sits the round out: "
+"""The phase of a party that deals no vector begins so, and goes on with the reason."""
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import itertools
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from unittest import mock
 
 import pytest
 
-from secfpp.demo.scenario import Training, scenario
+from secfpp.demo.scenario import Scenario, Training, scenario
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim-bookworm"
@@ -195,8 +196,9 @@ class Project:
         self.engine = engine
         self.home = home
         self.name = home.name.replace("_", "-").lower()
-        with mock.patch("secfpp.demo.scenario.VECTOR_DIM", dim):  # Many rounds need many values.
-            self.cast = scenario(Training.VECTORS, parties=8, rounds=rounds, seed=seed, home=home)
+        self._dim = dim
+        self._seeds = itertools.count(seed)
+        self.cast = self.plant(rounds)
         self.parties = tuple(self.cast.sections)
         self._containers: dict[str, str] = {}
         self._override = home / "vectors.json"
@@ -224,6 +226,12 @@ class Project:
             "coordinator": {"environment": time},
             **parties,
         }
+
+    def plant(self, rounds: int) -> Scenario:
+        """Other vectors than before in the same files: no party deals one among others again."""
+        sizes = {"parties": 8, "rounds": rounds, "seed": next(self._seeds), "home": self.home}
+        with mock.patch("secfpp.demo.scenario.VECTOR_DIM", self._dim):  # Many rounds need many.
+            return scenario(Training.VECTORS, **sizes)
 
     def trains(self) -> None:
         """Leave the file as it is but for the number of rounds: the parties tune prompts."""

@@ -22,6 +22,7 @@ class Run:
 
     def __init__(self, project) -> None:
         self.project = project
+        project.plant(ROUNDS)
         self.operator = project.compose("run", "-d", "operator").stdout.split()[-1]
         self.name = self.said(r"submitted as (\S+)")
 
