@@ -101,6 +101,14 @@ class RequestRefused(SecFPPError):
     exit_code = 2
 
 
+class Interrupted(SecFPPError):
+    """Somebody ended the command: SIGINT or SIGTERM."""
+
+    code = "SECFPP-E-INTERRUPTED"
+    whose = "caller"
+    exit_code = 1
+
+
 TOLD = (Misuse, ConfigError, StoreFailure, PeersMissing, RoundFailed, RequestRefused)
 """The kinds that are made of a text alone."""
 

@@ -62,11 +62,11 @@ def train(
 def distances(
     parties: Annotated[str, typer.Option(help="One number, or several with commas.")] = "10,20",
     work: Annotated[Work, typer.Option(help="All distances, or the mean of all.")] = Work.PAIRWISE,
-    dim: Annotated[int, typer.Option(min=1)] = 8192,
+    dim: Annotated[int, typer.Option(min=1, max=2_000_000)] = 8192,
     colluders: Annotated[int, typer.Option(help="T; 0 for ⌊n/5⌋.", min=0)] = 0,
     stragglers: Annotated[int, typer.Option(min=0)] = 0,
     adversaries: Annotated[int, typer.Option(min=0)] = 0,
-    repeats: Annotated[int, typer.Option(min=1)] = 5,
+    repeats: Annotated[int, typer.Option(min=1, max=999)] = 5,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     output: Output = Format.HUMAN,
 ) -> None:
@@ -91,7 +91,7 @@ def algebra(
     parties: Annotated[str, typer.Option(help="One number, or several with commas.")] = (
         "10,20,50,100"
     ),
-    dim: Annotated[int, typer.Option(min=1)] = 8192,
+    dim: Annotated[int, typer.Option(min=1, max=2_000_000)] = 8192,
     colluders: Annotated[int, typer.Option(help="T; 0 for ⌊n/5⌋.", min=0)] = 0,
     repeats: Annotated[int, typer.Option(min=1)] = 15,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -113,7 +113,7 @@ def algebra(
 @app.command("round")
 def rounds(
     parties: Annotated[str, typer.Option(help="One number, or several with commas.")] = "4,10",
-    dim: Annotated[int, typer.Option(min=1)] = 8192,
+    dim: Annotated[int, typer.Option(min=1, max=2_000_000)] = 8192,
     net: Annotated[
         str, typer.Option(help="none, lan, wan, slow, a network.toml; or several with commas.")
     ] = "none,lan,wan,slow",
@@ -127,7 +127,7 @@ def rounds(
     processes: Annotated[
         int, typer.Option(help="The most parties as processes; beyond, the clock.", min=0)
     ] = 32,
-    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    repeats: Annotated[int, typer.Option(min=1, max=999)] = 3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     output: Output = Format.HUMAN,
 ) -> None:
@@ -140,7 +140,7 @@ def rounds(
             planted = clusters or most_clusters(n, t)
             sizes = (n, dim, t, stragglers, adversaries, planted, repeats, seed)
             benches.append(RoundBench(*sizes, method.value))
-        data = measure_rounds(benches, net.split(","), processes)
+        data = measure_rounds(benches, net.split(","), processes, say)
         tables.show_rounds(f"a round of {dim} values a party", data)
         return data
 
@@ -225,10 +225,13 @@ def cost(
 
 
 def _numbers(text: str) -> list[int]:
-    """Whole numbers with commas between them."""
+    """Numbers of parties with commas between them."""
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 2:
         raise ConfigError(
-            f"{text!r} is no list of whole numbers", fix="write for example 10,20"
-        ) from None
+            f"{text!r} is no list of whole numbers from 2 up", fix="write for example 10,20"
+        )
+    return numbers

@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from secfpp.transport.grpc_tls import Mailbox
 
 PATIENCE = 120.0  # Seconds that one delivery, or the end of all processes, may take.
 GO = b"go"
-LONGEST_LINE = 2**24
 
 Told = dict[str, Any]
-"""What a process prints at last: `seconds`, `cpu_seconds`, `by_peer` by turn, and a `digest`."""
+"""What a process prints at last: `seconds`, `cpu_seconds`, `by_peer` by turn, and a `digest`; the
+coordinator also when each turn has `begun`, in Unix time."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def plain_averaging(home: Path, vectors: Mapping[str, Path], turns: int) -> dict
     names = (COORDINATOR, *vectors)
     paths = {name: str(path) for name, path in vectors.items()}
     plan = Plan(str(home), free_ports(names), {}, paths, turns)
-    told = asyncio.run(averaged(plan, lambda _: None))
+    told = asyncio.run(averaged(plan))
     warm = range(1, turns)
     seconds = [max(told[name]["seconds"][turn] for name in vectors) for turn in warm]
     cpu = [sum(one["cpu_seconds"][turn] for one in told.values()) for turn in warm]
@@ -92,11 +92,8 @@ def all_agree(told: Mapping[str, Told]) -> bool:
     return len({one["digest"] for name, one in told.items() if name != COORDINATOR}) == 1
 
 
-async def averaged(plan: Plan, on_turn: Callable[[int], None]) -> dict[str, Told]:
-    """Make keys, run all processes to their end, and return what each has told.
-
-    `on_turn` hears of each turn, from 0, when the coordinator begins it.
-    """
+async def averaged(plan: Plan) -> dict[str, Told]:
+    """Make keys, run all processes to their end, and return what each has told."""
     roles = dict.fromkeys(plan.parties, Role.PARTY) | {COORDINATOR: Role.COORDINATOR}
     await asyncio.to_thread(throwaway_federation, Path(plan.home) / "pki", roles)
     path = Path(plan.home) / "plan.json"
@@ -106,10 +103,10 @@ async def averaged(plan: Plan, on_turn: Callable[[int], None]) -> dict[str, Told
     try:
         for name in (COORDINATOR, *plan.parties):
             running[name] = await asyncio.create_subprocess_exec(
-                sys.executable, *command, name, stdout=PIPE, limit=LONGEST_LINE
+                sys.executable, *command, name, stdout=PIPE
             )
         async with asyncio.timeout(PATIENCE):
-            told = await asyncio.gather(*(_heard(one, on_turn) for one in running.values()))
+            told = await asyncio.gather(*(_heard(one) for one in running.values()))
     except TimeoutError:
         raise PeersMissing(f"plain averaging has not ended after {PATIENCE:.0f} s") from None
     finally:
@@ -120,19 +117,12 @@ async def averaged(plan: Plan, on_turn: Callable[[int], None]) -> dict[str, Told
     return dict(zip(running, told, strict=True))
 
 
-async def _heard(one: Process, on_turn: Callable[[int], None]) -> Told:
-    """What a process has told at last; lines with a number alone are turns that begin."""
-    told: Told | None = None
-    assert one.stdout is not None  # noqa: S101 (it was started with a pipe)
-    async for line in one.stdout:
-        said = json.loads(line)
-        if isinstance(said, int):
-            on_turn(said)
-        else:
-            told = said
-    if told is None:
+async def _heard(one: Process) -> Told:
+    """What a process has told."""
+    said, _ = await one.communicate()
+    if not said:
         raise PeersMissing("a process of plain averaging ended early", fix="see its last words")
-    await one.wait()
+    told: Told = json.loads(said)
     return told
 
 
@@ -169,8 +159,9 @@ class _Meter:
 async def coordinate(plan: Plan, mailbox: Mailbox) -> Told:
     """Turn by turn: say go, sum what comes, send the mean to all."""
     meter = _Meter(mailbox)
-    for turn in range(plan.turns):
-        print(turn, flush=True)
+    begun = []
+    for _ in range(plan.turns):
+        begun.append(time.time())
         await _to_all(plan, mailbox, GO)
         meter.begin()
         total: Any = 0.0
@@ -179,7 +170,7 @@ async def coordinate(plan: Plan, mailbox: Mailbox) -> Told:
             total = total + np.frombuffer(payload, dtype="<f4").astype(np.float64)
         await _to_all(plan, mailbox, (total / len(plan.parties)).astype("<f4").tobytes())
         meter.end()
-    return {**meter.told, "digest": ""}
+    return {**meter.told, "begun": begun, "digest": ""}
 
 
 async def take_part(plan: Plan, mailbox: Mailbox, name: str) -> Told:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,13 +13,34 @@ from pathlib import Path
 from secfpp.settings.loading import load
 from secfpp.settings.network import NetworkSettings
 from secfpp.transport.profiles import PROFILES, Profile, profile_named
-from secfpp.transport.shaper import Relay
+from secfpp.transport.shaper import Line, Relay
 
 Pair = tuple[str, str]
 """Who connects, and to whom."""
 
 Carried = dict[Pair, int]
 """Bytes, TLS and all, from the first to the second, whoever connected."""
+
+
+class DatedLine(Line):
+    """Also keeps when which bytes arrived, and what CPU time this process had spent by then."""
+
+    def __init__(self, profile: Profile, chance: random.Random) -> None:
+        super().__init__(profile, chance)
+        self.arrivals: list[tuple[float, float, int]] = []
+
+    def count(self, size: int) -> None:
+        """So many bytes more have arrived."""
+        super().count(size)
+        self.arrivals.append((time.time(), time.process_time(), size))
+
+
+class DatedRelay(Relay):
+    """A relay of such lines."""
+
+    line = DatedLine
+    there: DatedLine
+    back: DatedLine
 
 
 @dataclass(frozen=True)
@@ -44,17 +67,20 @@ def network_named(text: str) -> Network:
 class Links:
     """The relays of a run, one for each pair; none where the network is none."""
 
-    def __init__(self, relays: Mapping[Pair, Relay], ports: Mapping[Pair, int]) -> None:
+    def __init__(self, relays: Mapping[Pair, DatedRelay], ports: Mapping[Pair, int]) -> None:
         self.ports = ports
         self._relays = relays
 
-    def carried(self) -> Carried:
-        """What has come through so far."""
+    def carried(self, since: float) -> tuple[Carried, float]:
+        """What has come through from a time on (Unix time), and the CPU seconds spent on it."""
         found: Carried = {}
+        begun = ended = time.process_time()
         for (one, other), relay in self._relays.items():
             for pair, line in (((one, other), relay.there), ((other, one), relay.back)):
-                found[pair] = found.get(pair, 0) + line.delivered
-        return found
+                arrived = [entry for entry in line.arrivals if entry[0] >= since]
+                found[pair] = found.get(pair, 0) + sum(size for _, _, size in arrived)
+                begun = min([begun, *(spent for _, spent, _ in arrived)])
+        return found, ended - begun
 
 
 @asynccontextmanager
@@ -63,7 +89,7 @@ async def relayed(
 ) -> AsyncIterator[Links]:
     """Stand between each pair, as slow as the network says, until the end."""
     relays = {
-        pair: Relay(f"127.0.0.1:{ports[pair[1]]}", network.between(*pair), seed=place)
+        pair: DatedRelay(f"127.0.0.1:{ports[pair[1]]}", network.between(*pair), seed=place)
         for place, pair in enumerate(pairs)
         if network.shaped
     }

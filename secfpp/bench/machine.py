@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +14,11 @@ CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def provenance(seed: int) -> dict[str, object]:
-    """The machine, the commit where the code is a git checkout (else null), the time and seed."""
+    """What was called on which machine, the commit where there is a checkout (else null), seed."""
+    called = Path(sys.argv[0])
+    name = "secfpp" if called.parent.name == "secfpp" else called.name
     return {
+        "command": shlex.join([name, *sys.argv[1:]]),
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "seed": seed,

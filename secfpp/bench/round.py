@@ -15,15 +15,14 @@ import json
 import os
 import statistics
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from secfpp.bench.closed_form import parts_of_round
 from secfpp.bench.fedavg import Plan, all_agree, averaged
-from secfpp.bench.links import Carried, Links, Network, Pair, network_named, relayed
+from secfpp.bench.links import Carried, Network, Pair, network_named, relayed
 from secfpp.bench.machine import provenance
 from secfpp.bench.planted import Planting, party_names, plant
 from secfpp.bench.simulated import clocked_rows, fitted
@@ -31,8 +30,10 @@ from secfpp.bench.turns import Measured, Row, Spent, Turn, ratios_of, row_of
 from secfpp.bench.work import RoundBench
 from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
 from secfpp.demo.verify import verify
-from secfpp.errors import RoundFailed
+from secfpp.errors import ConfigError, RoundFailed
 from secfpp.journal.events import Event
+from secfpp.protocol.params import AttemptKey
+from secfpp.settings.rounds import round_params
 
 PHASES = ("share", "check", "cluster", "sum")
 """From the vector being ready to the mean; what comes before is `train`."""
@@ -53,24 +54,32 @@ Entry = dict[str, Any]
 
 
 def measure(
-    benches: Sequence[RoundBench], nets: Sequence[str], most_processes: int
+    benches: Sequence[RoundBench],
+    nets: Sequence[str],
+    most_processes: int,
+    told: Callable[[str], None],
 ) -> dict[str, object]:
     """{…provenance, "charges", "results": [two modes for each bench, network, engine], "ratios"}.
 
     Up to `most_processes` parties are real processes, with the clock's rounds beside them; beyond
     there is the clock alone, where each participant has a core of its own and no relay of the
-    shaper's stands between. It is fitted to the real rounds over the first network, whose ratios
-    therefore prove little.
+    shaper's stands between. It is fitted to the real rounds over the first network that is slow,
+    or the first, whose ratios therefore prove little. `told` hears what is being done.
     """
     networks = [network_named(net) for net in nets]
+    _check_all(benches, networks)
     real = sorted((b for b in benches if b.parties <= most_processes), key=lambda b: b.parties)
     cases = list(itertools.product(real or CALIBRATION, networks))
-    measured = [_measured(bench, network) for bench, network in cases]
+    measured = []
+    for place, (bench, network) in enumerate(cases, 1):
+        told(f"{place} of {len(cases)}: {bench.parties} processes, network {network.name}")
+        measured.append(_measured(bench, network))
+    base = next((network for network in networks if network.shaped), networks[0])
     charges = fitted(
         [
             (bench, network, both[0])
             for (bench, network), both in zip(cases, measured, strict=True)
-            if network is networks[0]
+            if network is base
         ]
     )
     results: list[Row] = []
@@ -82,11 +91,30 @@ def measure(
         ratios.append(ratios_of(secure, plain, clock[0]))
     beyond = [bench for bench in benches if bench.parties > most_processes]
     for bench, network in itertools.product(beyond, networks):
+        told(f"{bench.parties} parties on the clock, network {network.name}")
         secure, plain = clocked_rows(bench, network, replace(charges, relay=0.0), None)
         results += [secure, plain]
         ratios.append(ratios_of(secure, plain))
     facts = {**provenance(benches[0].seed), "charges": asdict(charges)}
     return {**facts, "results": results, "ratios": ratios}
+
+
+def _check_all(benches: Sequence[RoundBench], networks: Sequence[Network]) -> None:
+    """Before anything is measured: ConfigError names what cannot be."""
+    for bench in benches:
+        names = party_names(bench.parties)
+        try:
+            round_params(bench.job, AttemptKey("bench", 1, 1), COORDINATOR, names, bench.dim)
+        except ConfigError as error:
+            raise ConfigError(
+                f"no round of {bench.parties} parties with {bench.dim} values: {error}",
+                fix="change --parties, --colluders or --stragglers, use a larger --dim or fewer "
+                "--repeats",
+            ) from error
+    largest = party_names(max(bench.parties for bench in benches))
+    for network, one in itertools.product(networks, largest):
+        network.between(COORDINATOR, one)
+        network.between(one, COORDINATOR)
 
 
 def _measured(bench: RoundBench, network: Network) -> tuple[Measured, Measured]:
@@ -101,26 +129,6 @@ async def _both(bench: RoundBench, network: Network, home: Path) -> tuple[Measur
     secure = await _secure(bench, network, vectors, home / "secure")
     (home / "plain").mkdir()
     return secure, await _plain(bench, network, vectors, home / "plain")
-
-
-class _Mark:
-    """What the relays had carried, and this process had worked, when the second round began."""
-
-    def __init__(self, links: Links) -> None:
-        self._links = links
-        self._carried: Carried | None = None
-        self._worked = 0.0
-
-    def set(self) -> None:
-        """The second round begins now."""
-        self._carried, self._worked = self._links.carried(), time.process_time()
-
-    def since(self, rounds: int) -> tuple[dict[Pair, float], float]:
-        """For each round that came after it: bytes on each link, and CPU seconds of all relays."""
-        before = self._carried or {}
-        now = self._links.carried().items()
-        carried = {pair: (count - before.get(pair, 0)) / rounds for pair, count in now}
-        return carried, (time.process_time() - self._worked) / rounds
 
 
 # --- The secure round.
@@ -141,17 +149,19 @@ async def _secure(
     }
     async with relayed(network, ports, pairs) as links:
         federation = Federation(home, sections, WAITS, ports=ports, relays=links.ports)
-        mark = _Mark(links)
+        begun: list[float] = []
 
         def told(event: Event) -> None:
             if (event.event, event.round, event.attempt) == ("opened", 2, 1):
-                mark.set()
+                begun.append(event.time)
 
         try:
-            await asyncio.to_thread(federation.start)
+            await asyncio.to_thread(federation.prepare)
+            for name in everyone:  # In no thread, which would go on launching when this is ended.
+                federation.launch(name)
             run = await federation.conduct(bench.job, told)
             await asyncio.to_thread(federation.wait, 60)
-            carried, relay_seconds = mark.since(bench.repeats)
+            passed_on = _a_round(links.carried(*begun), bench.repeats)
         finally:
             await asyncio.to_thread(federation.stop)
     homes = {name: home / name / run for name in vectors}
@@ -164,7 +174,13 @@ async def _secure(
         "bytes_formula": _formula(bench, ledger[-1]),
         "exact": verify(home / COORDINATOR / run, homes).passed,
     }
-    return Measured("secure", network, turns[1:], carried, relay_seconds, details)
+    return Measured("secure", network, turns[1:], *passed_on, details)
+
+
+def _a_round(passed_on: tuple[Carried, float], rounds: int) -> tuple[dict[Pair, float], float]:
+    """Of so many rounds, what one had: bytes on each link, and CPU seconds of all relays."""
+    carried, spent = passed_on
+    return {pair: count / rounds for pair, count in carried.items()}, spent / rounds
 
 
 def check_all_finished(homes: Mapping[str, Path], rounds: int) -> None:
@@ -246,14 +262,9 @@ async def _plain(
     async with relayed(network, ports, pairs) as links:
         relays = {f"{one}>{other}": port for (one, other), port in links.ports.items()}
         paths = {name: str(path) for name, path in vectors.items()}
-        mark = _Mark(links)
-
-        def on_turn(turn: int) -> None:
-            if turn == 1:
-                mark.set()
-
-        told = await averaged(Plan(str(home), ports, relays, paths, bench.repeats + 1), on_turn)
-        carried, relay_seconds = mark.since(bench.repeats)
+        told = await averaged(Plan(str(home), ports, relays, paths, bench.repeats + 1))
+        begun = told[COORDINATOR]["begun"][1]
+        passed_on = _a_round(links.carried(begun), bench.repeats)
     turns = [
         Turn(
             {
@@ -276,4 +287,4 @@ async def _plain(
         "bytes_formula": 2 * bench.parties * 4 * bench.dim,
         "exact": all_agree(told),
     }
-    return Measured("plain_fedavg", network, turns, carried, relay_seconds, details)
+    return Measured("plain_fedavg", network, turns, *passed_on, details)

@@ -82,7 +82,8 @@ def fitted(cases: Sequence[tuple[RoundBench, Network, Measured]]) -> Charges:
     """Charges with which the clock's CPU seconds come nearest to those of the measured rounds.
 
     Least squares of the relative errors, of a charge for each message and one for each participant;
-    of the first alone where the two cannot be told apart, or one would be negative.
+    of the first alone where the two cannot be told apart, or one would be negative. What a relay
+    spends is the median over those rounds that had any.
     """
     sign, verify = _signature_seconds()
     charges = Charges(0.0, SECONDS_A_BYTE, sign, verify)
@@ -93,12 +94,13 @@ def fitted(cases: Sequence[tuple[RoundBench, Network, Measured]]) -> Charges:
         spent = statistics.median(turn.cpu_seconds for turn in measured.turns)
         parts.append([2 * one.messages / spent, (bench.parties + 1) / spent])
         wanted.append(1.0 - one.clock.spent / spent)
-        relays.append(measured.relay_seconds / one.messages)
+        if network.shaped:
+            relays.append(measured.relay_seconds / one.messages)
     found, _, rank, _ = np.linalg.lstsq(np.array(parts), np.array(wanted))
     if rank < len(found) or found.min() < 0.0:
         found = [*np.linalg.lstsq(np.array(parts)[:, :1], np.array(wanted))[0], 0.0]
     message, once = (max(float(value), 0.0) for value in found)
-    return replace(charges, message=message, round=once, relay=statistics.median(relays))
+    return replace(charges, message=message, round=once, relay=statistics.median(relays or [0.0]))
 
 
 def clocked_rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import gc
 import importlib
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -71,6 +72,8 @@ def main() -> None:
 
 
 def _run(name: str, arguments: list[str]) -> None:
+    """SIGTERM ends a command as SIGINT does, so that it ends what it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     module, _, attribute = COMMANDS[name].place.partition(":")
     try:
         app = getattr(importlib.import_module(module), attribute)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from secfpp.errors import SecFPPError
+from secfpp.errors import Interrupted, SecFPPError
 from secfpp.journal.defects import where
 
 Data = Mapping[str, object]
@@ -87,8 +87,9 @@ def speaking(output: Format, command: Callable[[], Data]) -> None:
         _fail(output, error)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        say("interrupted")
-        raise typer.Exit(1) from None
+        interrupted = Interrupted("ended by a signal before its end")
+        _fail(output, interrupted)
+        raise typer.Exit(interrupted.exit_code) from None
     except Exception as unforeseen:  # The one place for what nobody foresaw.
         say(where(unforeseen))
         defect = SecFPPError(

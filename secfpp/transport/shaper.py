@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 from secfpp.errors import ConfigError
 from secfpp.transport.profiles import PACKET_BYTES, Profile
@@ -61,6 +61,10 @@ class Line:
         delay = self._profile.latency + self._profile.jitter_ms / 1e3 + TIMER_SECONDS
         return int(rate * delay) + 2 * self.piece
 
+    def count(self, size: int) -> None:
+        """So many bytes more have arrived."""
+        self.delivered += size
+
     def arrival(self, size: int, now: float) -> float:
         """When `size` bytes arrive that are given to the line `now`: never before the last ones."""
         profile = self._profile
@@ -82,12 +86,14 @@ class Relay:
     again.
     """
 
+    line: ClassVar[type[Line]] = Line
+
     def __init__(
         self, target: str, profile: Profile, *, listen: str = "127.0.0.1:0", seed: int = 0
     ) -> None:
         chance = random.Random(seed)  # noqa: S311 (a network's chance is no secret)
-        self.there = Line(profile, chance)
-        self.back = Line(profile, chance)
+        self.there = self.line(profile, chance)
+        self.back = self.line(profile, chance)
         self._target = host_and_port(target)
         self._listen = host_and_port(listen)
         self._round_trip = profile.rtt_ms / 1e3
@@ -191,7 +197,7 @@ class Relay:
                 with suppress(OSError):  # The other side has gone already.
                     writer.write_eof()
                 return
-            line.delivered += len(data)
+            line.count(len(data))
             writer.write(data)
             await writer.drain()
             under_way.gone(len(data))

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,7 +16,7 @@ from typer.testing import CliRunner
 
 from secfpp.bench.closed_form import Sizes, sums_sent
 from secfpp.bench.commands import app
-from secfpp.bench.links import Network
+from secfpp.bench.links import DatedRelay, Links, Network
 from secfpp.bench.planted import Planting, party_names, plant
 from secfpp.bench.round import check_all_finished
 from secfpp.bench.turns import Spent, Turn
@@ -35,6 +41,7 @@ def told():
     arguments = ["round", "--parties", "4", "--dim", "4096", "--net", "wan", "--repeats", "1"]
     done = CliRunner().invoke(app, [*arguments, "--format", "json"])
     assert done.exit_code == 0, done.stderr
+    assert "1 of 1: 4 processes, network wan" in done.stderr
     return json.loads(done.stdout)["data"]
 
 
@@ -117,6 +124,67 @@ def test_what_the_relays_passed_on_is_the_payload_and_the_overhead_of_tls(told):
             assert 0.95 * sent <= wire[link] <= 1.02 * sent + BESIDES, link
         assert row["bytes_total"] >= row["bytes_payload"]
         assert row["bytes_total"] <= 1.02 * row["bytes_payload"] + BESIDES * len(wire)
+
+
+def test_bytes_are_those_since_the_warm_rounds_began_however_late_that_was_heard():
+    """A mark that is set on hearing of it would miss what had passed on a fast network by then."""
+    relay = DatedRelay("127.0.0.1:1", Profile())
+    relay.there.arrivals = [(1.0, 0.1, 100), (2.0, 0.2, 20), (3.0, 0.4, 3)]
+    relay.back.arrivals = [(2.5, 0.3, 7)]
+    carried, spent = Links({("ann", "bob"): relay}, {}).carried(since=2.0)
+    assert carried == {("ann", "bob"): 23, ("bob", "ann"): 7}
+    assert spent == pytest.approx(time.process_time() - 0.2, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (
+            ["--parties", "4,40", "--dim", "64"],
+            "no round of 40 parties with 64 values: d' ≥ 2·R·(n−1)",
+        ),
+        (["--parties", "2"], "no round of 2 parties with 8192 values: n ≥ 2(K+T−1)"),
+        (["--parties", "0"], "'0' is no list of whole numbers from 2 up"),
+        (["--parties", "4", "--net", "none,TOML"], "party-004 is at none of the network's sites"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is(tmp_path, arguments, fault):
+    few = tmp_path / "few.toml"
+    few.write_text('sites = {here = ["coordinator", "party-001", "party-002", "party-003"]}')
+    words = [word.replace("TOML", str(few)) for word in arguments]
+    with mock.patch("secfpp.bench.round._measured", side_effect=AssertionError):
+        done = CliRunner().invoke(app, ["round", *words, "--repeats", "1"])
+    assert done.exit_code == 2, done.stderr
+    assert fault in done.stderr
+
+
+def test_a_measurement_that_is_ended_leaves_no_process_and_no_key(tmp_path):
+    command = [sys.executable, "-m", "secfpp", "bench", "round", "--parties", "4", "--net", "none"]
+    words = ["--repeats", "900", "--dim", "65536", "--format", "json"]
+    with subprocess.Popen(
+        [*command, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as running:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("secfpp-bench-*/secure/party-*.log"))) < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.terminate()
+        told, _ = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert json.loads(told)["error"]["code"] == "SECFPP-E-INTERRUPTED"
+    assert list(tmp_path.iterdir()) == []
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _lives(path)]
+    assert not [one for one in commands if str(tmp_path).encode() in one]
+
+
+def _lives(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
 
 
 def test_a_network_that_is_none_is_refused():

@@ -80,6 +80,15 @@ def test_charges_for_messages_and_participants_are_found_again_in_what_rounds_to
     assert alone.message > 1.0
 
 
+def test_what_a_relay_spends_is_learnt_only_where_there_was_one():
+    spent = SimpleNamespace(turns=[SimpleNamespace(cpu_seconds=9.0)], relay_seconds=5.0)
+    fast = Network("none", lambda _, __: Profile())
+    assert fitted([(BENCH, fast, spent)]).relay == 0.0
+    messages = clocked(BENCH, network(), FREE, None).messages
+    both = fitted([(BENCH, fast, spent), (BENCH, network(), spent)])
+    assert both.relay == pytest.approx(5.0 / messages)
+
+
 def ends(cores: int | None, jobs: list[tuple[float, str]]) -> list[float]:
     """When jobs of a second each end, in the order in which they do."""
     clock, found = Clock(cores), []

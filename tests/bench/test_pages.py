@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -42,3 +43,25 @@ def test_the_page_fetches_nothing_and_takes_its_colours_from_the_reader(page):
 def test_the_committed_page_is_that_of_the_committed_results(page):
     committed = ROOT / "benchmarks" / "results" / "index.html"
     assert committed.read_text("utf-8") == page
+
+
+def test_what_a_measurement_printed_is_kept_but_for_bytes_by_peer_of_many_parties(tmp_path):
+    rows = [
+        {"parties": n, "mode": "secure", "bytes_by": [1], "bytes_wire_by": [2]} for n in (4, 32)
+    ]
+    printed = {"schema_version": 1, "status": "ok", "data": {"results": rows}, "error": None}
+    script = tmp_path / "benchmarks" / "record.py"
+    (script.parent / "results").mkdir(parents=True)
+    script.write_bytes((ROOT / "benchmarks" / "record.py").read_bytes())
+
+    def record(envelope: dict[str, object]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), "round"]
+        return subprocess.run(command, input=json.dumps(envelope), capture_output=True, text=True)
+
+    assert record(printed).returncode == 0
+    kept = json.loads((script.parent / "results" / "round.json").read_text())
+    assert kept["results"] == [rows[0], {"parties": 32, "mode": "secure"}]
+    assert kept["left_out"] == "bytes_by and bytes_wire_by of more than 10 parties"
+    failed = record({**printed, "status": "error", "data": None, "error": {"message": "no"}})
+    assert failed.returncode == 1
+    assert "the measurement failed" in failed.stderr
