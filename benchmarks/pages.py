@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import many_parties
 import sections
 from layout import page
 
@@ -23,9 +24,9 @@ PAGES: dict[str, tuple[Callable[[dict[str, Any]], str], ...]] = {
         sections.bytes_against_parties,
         sections.overhead,
     ),
-    "round-large": (sections.on_the_clock,),
+    "round-large": (many_parties.on_the_clock, many_parties.sent_by_part),
     "distances": (sections.beside_peers,),
-    "large": (sections.growth,),
+    "large": (many_parties.growth,),
 }
 
 
