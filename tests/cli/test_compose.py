@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from secfpp.cli.compose import Net, compose_file
+from secfpp.demo.scenario import MOST
 from secfpp.errors import ConfigError
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
 from secfpp.settings.loading import load
@@ -64,6 +65,12 @@ def test_the_settings_in_the_images_load_with_what_the_environment_adds():
     party = load(PartySettings, ROOT / "docker" / "party.toml", data)
     assert (party.data.domain, party.data.part) == ("pencil", (1, 4))
     assert load(JobSettings, ROOT / "docker" / "job.toml", {"SECFPP_ROUNDS": "5"}).rounds == 5
+
+
+def test_prometheus_asks_every_daemon_of_the_largest_federation():
+    text = (ROOT / "docker" / "monitoring" / "prometheus.yml").read_text("utf-8")
+    daemons = ["coordinator", *(f"party-{number}" for number in range(1, MOST + 1))]
+    assert re.findall(r"^ +- (coordinator|party-\d+)$", text, re.MULTILINE) == daemons
 
 
 def test_the_dashboard_asks_only_for_metrics_that_the_operations_page_explains():
