@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from secfpp.cli.compose import Net, compose_file
+from secfpp.cli.compose import Net, app, compose_file
 from secfpp.demo.scenario import MOST
 from secfpp.errors import ConfigError
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
@@ -19,6 +20,16 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_committed_file_is_what_the_command_writes_for_eight_parties():
     assert (ROOT / "docker-compose.yml").read_text("utf-8") == compose_file(8)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "--parties 9", "--rounds 5 --seed 7", "--net wan --gpu", "--rounds 3 --seed 0 --net none"],
+)
+def test_the_command_in_the_head_of_a_file_writes_that_file(given):
+    text = CliRunner().invoke(app, given.split()).stdout
+    (command,) = re.findall(r"^# Written by `secfpp compose (.*)`;", text)
+    assert CliRunner().invoke(app, command.split()).stdout == text
 
 
 def test_each_party_mounts_its_own_keys_and_only_the_authority_sees_them_besides():
