@@ -125,10 +125,9 @@ PARTY = """\
 MONITORING = """\
   # The daemons answer it only with SECFPP_METRICS__LISTEN=0.0.0.0:9464.
   prometheus:
+    <<: *container
     profiles: [monitoring]
     image: ${PROMETHEUS_IMAGE:-prom/prometheus:v3.1.0}
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
     networks: [federation]
     volumes:
       - ./docker/monitoring/prometheus.yml:/etc/prometheus/prometheus.yml:ro
@@ -136,10 +135,9 @@ MONITORING = """\
 
   # The dashboard, to look at on this machine only: http://127.0.0.1:3000
   grafana:
+    <<: *container
     profiles: [monitoring]
     image: ${GRAFANA_IMAGE:-grafana/grafana:11.4.0}
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
     networks: [federation, outside]
     ports: ["127.0.0.1:3000:3000"]
     environment:

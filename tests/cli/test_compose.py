@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from secfpp.cli.compose import Net, app, compose_file
@@ -30,6 +31,16 @@ def test_the_command_in_the_head_of_a_file_writes_that_file(given):
     text = CliRunner().invoke(app, given.split()).stdout
     (command,) = re.findall(r"^# Written by `secfpp compose (.*)`;", text)
     assert CliRunner().invoke(app, command.split()).stdout == text
+
+
+def test_every_service_has_a_read_only_root_no_capability_and_no_way_to_one():
+    services = yaml.safe_load(compose_file(8, net=Net.WAN, gpu=True))["services"]
+    assert {"pki", "operator", "slow-network", "bench", "prometheus", "grafana"} < set(services)
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert [place.split(":")[0] for place in service["tmpfs"]] == ["/tmp"], name  # noqa: S108
 
 
 def test_each_party_mounts_its_own_keys_and_only_the_authority_sees_them_besides():
