@@ -22,6 +22,11 @@ HEAD = """\
 #   docker compose up --build --exit-code-from operator     one run; its outcome is the exit code
 #   docker compose up operator                              the same, heard from the operator only
 #   docker compose down --volumes                           leaves nothing
+#
+# With a dashboard, which stays empty without the variable: no daemon has metrics unless asked to.
+#
+#   SECFPP_METRICS__LISTEN=0.0.0.0:9464 docker compose --profile monitoring up
+#   docker compose --profile monitoring down --volumes
 
 x-container: &container
   read_only: true

@@ -89,6 +89,16 @@ def test_the_settings_in_the_images_load_with_what_the_environment_adds():
     assert load(JobSettings, ROOT / "docker" / "job.toml", {"SECFPP_ROUNDS": "5"}).rounds == 5
 
 
+def test_metrics_are_off_and_the_file_and_the_page_say_how_the_dashboard_gets_them():
+    text = compose_file(8)
+    assert text.count('SECFPP_METRICS__LISTEN: "${SECFPP_METRICS__LISTEN:-}"') == 1
+    command = "SECFPP_METRICS__LISTEN=0.0.0.0:9464 docker compose --profile monitoring up"
+    assert f"#   {command}\n" in text
+    assert f"\n    {command}\n" in (ROOT / "docs" / "docker.md").read_text("utf-8")
+    prometheus = ROOT / "docker" / "monitoring" / "prometheus.yml"
+    assert "port: 9464\n" in prometheus.read_text("utf-8")
+
+
 def test_prometheus_asks_every_daemon_of_the_largest_federation():
     text = (ROOT / "docker" / "monitoring" / "prometheus.yml").read_text("utf-8")
     daemons = ["coordinator", *(f"party-{number}" for number in range(1, MOST + 1))]
