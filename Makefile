@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults test-docker test-docker-smoke test-chart figures check clean
+.PHONY: help install demo test faults images test-docker test-docker-smoke test-chart figures check clean
 
 help:
 	@echo "make demo      a whole federation on this machine, verified"
 	@echo "make test      all tests, and a few cells of the fault matrix"
 	@echo "make faults    the whole fault matrix, in 25 minutes"
+	@echo "make images    the images of docker-compose.yml, labelled with version and commit"
 	@echo "make test-docker  a federation in containers, on a real engine"
 	@echo "make test-chart   the Helm chart, rendered and held against the schemas"
 	@echo "make figures   the page of all results, benchmarks/results/index.html"
@@ -40,6 +41,14 @@ faults: export SECFPP_FAULTS_JSON ?= $(VENV)/faults.json
 faults: $(STAMP)
 	@$(BIN)/python -m pytest tests/faults -q -m "" -n 3 --dist load \
 		&& echo "faults: passed, $$(grep -c '"kind"' "$$SECFPP_FAULTS_JSON") cells"
+
+# For docker-compose 1.29: make images COMPOSE=docker-compose. Without git there is no revision.
+COMPOSE ?= docker compose
+images: VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' secfpp/__init__.py)
+images: REVISION := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+images:
+	@$(COMPOSE) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) pki party-1
+	@echo "images: secfpp-coordinator and secfpp-party $(VERSION) $(REVISION)"
 
 # The smoke test is one federation without torch, for the plain gate. Tests are skipped only where
 # no engine can be started; then the last line says so, and why.
