@@ -12,15 +12,21 @@ import typer
 
 from secfpp.demo.scenario import Training, scenario
 from secfpp.journal.output import Data, Format, speaking
+from secfpp.settings.files import MOST_SEED
 
 app = typer.Typer(add_completion=False)
 
 HEAD = """\
-# Written by `secfpp compose {arguments}`; docs/docker.md explains it.
+# Written by `{command}`; docs/docker.md explains it.
 #
 #   docker compose up --build --exit-code-from operator     one run; its outcome is the exit code
 #   docker compose up operator                              the same, heard from the operator only
 #   docker compose down --volumes                           leaves nothing
+#
+# With a dashboard, which stays empty without the variable: no daemon has metrics unless asked to.
+#
+#   SECFPP_METRICS__LISTEN=0.0.0.0:9464 docker compose --profile monitoring up
+#   docker compose --profile monitoring down --volumes
 
 x-container: &container
   read_only: true
@@ -124,10 +130,9 @@ PARTY = """\
 MONITORING = """\
   # The daemons answer it only with SECFPP_METRICS__LISTEN=0.0.0.0:9464.
   prometheus:
+    <<: *container
     profiles: [monitoring]
     image: ${PROMETHEUS_IMAGE:-prom/prometheus:v3.1.0}
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
     networks: [federation]
     volumes:
       - ./docker/monitoring/prometheus.yml:/etc/prometheus/prometheus.yml:ro
@@ -135,10 +140,9 @@ MONITORING = """\
 
   # The dashboard, to look at on this machine only: http://127.0.0.1:3000
   grafana:
+    <<: *container
     profiles: [monitoring]
     image: ${GRAFANA_IMAGE:-grafana/grafana:11.4.0}
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
     networks: [federation, outside]
     ports: ["127.0.0.1:3000:3000"]
     environment:
@@ -192,6 +196,7 @@ DEVICE = """\
 
 
 COORDINATOR_PORT, PARTY_PORT, RELAY_PORT = 7750, 7760, 7800
+ROUNDS = 3
 
 
 class Net(StrEnum):
@@ -206,8 +211,10 @@ class Net(StrEnum):
 @app.command()
 def compose(
     parties: Annotated[int, typer.Option(help="8 to 40; fours make equal domains.")] = 8,
-    rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the data's split and of training.")] = 0,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = ROUNDS,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of the data's split and of training.")
+    ] = 0,
     net: Annotated[Net, typer.Option(help="A slow network between all daemons.")] = Net.NONE,
     gpu: Annotated[bool, typer.Option("--gpu", help="Reserve the GPUs for the parties.")] = False,
 ) -> None:
@@ -221,7 +228,7 @@ def compose(
 
 
 def compose_file(
-    parties: int, *, rounds: int = 3, seed: int = 0, net: Net = Net.NONE, gpu: bool = False
+    parties: int, *, rounds: int = ROUNDS, seed: int = 0, net: Net = Net.NONE, gpu: bool = False
 ) -> str:
     """The file as text; ConfigError for a number of parties that the demo has no data for."""
     cast = scenario(Training.CLIP, parties=parties, rounds=rounds, seed=seed, home=Path())
@@ -232,7 +239,7 @@ def compose_file(
     reached = {name: f"slow-network:{port}" for name, port in relays.items()}
     addresses = daemons if net is Net.NONE else reached
     head = HEAD.format(
-        arguments=f"--parties {parties}" + (f" --net {net}" if net is not Net.NONE else ""),
+        command=_command(parties, rounds=rounds, seed=seed, net=net, gpu=gpu),
         device=DEVICE if gpu else "",
         names=" ".join(names),
         last=names[-1],
@@ -256,6 +263,16 @@ def compose_file(
     kept += [f"{name}-{what}" for name in names for what in ("keys", "state")]
     volumes = "\n".join(f"  {name}: {{}}" for name in kept)
     return head + services + slow + BENCH + MONITORING + TAIL.format(volumes=volumes)
+
+
+def _command(parties: int, *, rounds: int, seed: int, net: Net, gpu: bool) -> str:
+    """The command that writes the file, without what it does by itself."""
+    words = ["secfpp compose", f"--parties {parties}"]
+    words += [f"--rounds {rounds}"] if rounds != ROUNDS else []
+    words += [f"--seed {seed}"] if seed else []
+    words += [f"--net {net}"] if net is not Net.NONE else []
+    words += ["--gpu"] if gpu else []
+    return " ".join(words)
 
 
 def _environment(sections: dict[str, dict[str, object]]) -> list[str]:

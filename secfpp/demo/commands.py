@@ -15,6 +15,7 @@ from secfpp.demo.tables import show
 from secfpp.errors import ConfigError
 from secfpp.journal.events import Event
 from secfpp.journal.output import Data, Format, Output, say, speaking
+from secfpp.settings.files import MOST_SEED
 
 app = typer.Typer(add_completion=False)
 
@@ -23,7 +24,9 @@ app = typer.Typer(add_completion=False)
 def demo(
     parties: Annotated[int, typer.Option(help="8 to 40; fours make equal domains.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="How many.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the data's split and of training.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of the data's split and of training.")
+    ] = 0,
     training: Annotated[
         Training, typer.Option(help="clip: tuned prompts; vectors: planted ones, without torch.")
     ] = Training.CLIP,

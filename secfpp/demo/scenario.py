@@ -48,7 +48,7 @@ def scenario(training: Training, *, parties: int, rounds: int, seed: int, home: 
     if not FEWEST <= parties <= MOST:
         raise ConfigError(
             f"the demo has data for {FEWEST} to {MOST} parties, not for {parties}",
-            fix="use --parties 8, 12 or 16",
+            fix=f"give --parties {FEWEST} to {MOST}",
         )
     count = min(max(DOMAINS), parties // FEWEST_A_DOMAIN)
     names = tuple(f"party-{index + 1}" for index in range(parties))

@@ -7,6 +7,7 @@ make them.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, TypeVar
@@ -75,6 +76,8 @@ class ClipSettings:
 
     def __post_init__(self) -> None:
         _require(bool(self.weights), "clip.weights", "embedded, a tag or a path", self.weights)
+        small = not re.fullmatch(r"random:\d{20,}", self.weights)  # torch takes 64 bits.
+        _require(small, "clip.weights", "random:<seed> of at most 19 digits", self.weights)
         _require(1 <= self.tokens <= 512, "clip.tokens", "between 1 and 512", self.tokens)
         one = self.template.count(PLACE) == 1
         _require(one, "clip.template", "a text with one {} for the class", self.template)

@@ -15,6 +15,11 @@ from secfpp.settings.loading import Section, parse
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
+MOST_SEED = 2**63 - 1
+"""TOML's largest whole number, which numpy and torch take as well."""
+
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
+
 
 class Time(Section):
     """How long anybody waits, in seconds: three knobs, the first two never above the third."""
@@ -94,7 +99,7 @@ class DataSettings(Section):
     )
     beta: float = Field(0.5, gt=0, description="of the Dirichlet partition: small is skewed")
     shots: int = Field(0, ge=0, description="training images a class, 0 for all")
-    seed: int = Field(0, ge=0, description="of the split into parts and into train and test")
+    seed: Seed = Field(0, description="of the split into parts and into train and test")
     test_fraction: Share = Field(0.25, description="held out for accuracy, never trained on")
     on_bad_image: Literal["stop", "skip"] = Field("stop", description="for unreadable images")
 
@@ -193,7 +198,7 @@ class JobSettings(Section):
     rounds: int = Field(
         3, ge=1, le=1000, description="how often prompts are clustered and averaged"
     )
-    seed: int = Field(0, ge=0, description="of training; never of the protocol's randomness")
+    seed: Seed = Field(0, description="of training; never of the protocol's randomness")
     protocol: ProtocolJob = Field(default_factory=ProtocolJob)
     clustering: ClusteringJob = Field(default_factory=ClusteringJob)
     clip: ClipJob = Field(default_factory=ClipJob)

@@ -171,11 +171,18 @@ def test_a_demo_never_writes_into_a_directory_that_holds_something(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+@pytest.mark.parametrize("command", ["demo", "compose"])
+def test_a_seed_that_no_job_may_have_is_refused_by_the_command_with_the_largest(command):
+    result = secfpp(command, "--seed", "99999999999999999999")
+    assert result.returncode == 2
+    assert "9223372036854775807" in result.stderr
+
+
 @pytest.mark.parametrize("parties", ["7", "41"])
 def test_a_demo_of_an_impossible_size_says_which_are_possible(parties):
     result = secfpp("demo", "--training", "vectors", "--parties", parties)
     assert result.returncode == 2
-    assert "use --parties 8, 12 or 16" in result.stderr
+    assert "give --parties 8 to 40" in result.stderr
 
 
 def test_a_demo_whose_proof_fails_exits_1_and_its_json_says_so(monkeypatch, tmp_path):

@@ -107,6 +107,16 @@ def test_a_wrong_value_is_refused_by_key_and_rule(tmp_path):
         load(JobSettings, written(tmp_path, "rounds = 0"), {})
 
 
+def test_a_seed_beyond_the_largest_whole_number_of_toml_is_refused(tmp_path):
+    assert load(JobSettings, written(tmp_path, f"seed = {2**63 - 1}"), {}).seed == 2**63 - 1
+    said = "seed: Input should be less than or equal to 9223372036854775807"
+    with pytest.raises(ConfigError, match=said):
+        load(JobSettings, written(tmp_path, f"seed = {2**63}"), {})
+    party = f'state_dir = "s"\n[tls]\ndirectory = "p"\n[data]\nseed = {2**63}'
+    with pytest.raises(ConfigError, match=f"data.{said}"):
+        load(PartySettings, written(tmp_path, party), {})
+
+
 def test_toml_that_is_none_and_a_file_that_is_not_there_are_named(tmp_path):
     with pytest.raises(ConfigError, match="is no valid TOML"):
         load(JobSettings, written(tmp_path, "rounds = = 3"), {})

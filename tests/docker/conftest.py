@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 from unittest import mock
 
 import pytest
@@ -98,10 +99,10 @@ def engine():
 def own_engine():
     """Start an engine for these tests; it and all it holds are gone afterwards."""
     if os.geteuid() != 0:
-        pytest.skip("no engine answers, and only root can start one")
+        skip("no engine answers, and only root can start one")
     if not all(shutil.which(name) for name in ("dockerd", "docker-compose", "debootstrap")):
         if shutil.which("apt-get") is None:
-            pytest.skip("no engine answers, and there is no apt-get to install one with")
+            skip("no engine answers, and there is no apt-get to install one with")
         for words in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
             done = subprocess.run(
                 ["apt-get", "-q", *words],
@@ -110,7 +111,7 @@ def own_engine():
                 text=True,
             )
             if done.returncode:
-                pytest.skip(f"no engine answers, and none can be installed: {done.stderr[-500:]}")
+                skip(f"no engine answers, and none can be installed: {done.stderr[-500:]}")
     home = Path(tempfile.mkdtemp(prefix="secfpp-engine-"))
     socket = f"unix://{home}/socket"
     places = ("--data-root", home / "data", "--exec-root", home / "exec", "--pidfile", home / "pid")
@@ -126,13 +127,20 @@ def own_engine():
         deadline = time.monotonic() + 60
         while not started.answers():
             if daemon.poll() is not None or time.monotonic() > deadline:
-                pytest.skip(f"no engine can be started: {(home / 'log').read_text()[-1000:]}")
+                skip(f"no engine can be started: {(home / 'log').read_text()[-500:]}")
             time.sleep(0.5)
         yield started
     finally:
         daemon.terminate()
         daemon.wait(60)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def skip(reason: str) -> NoReturn:
+    """Skip all that needs an engine, and write down why: `make` says it in its last line."""
+    line = " ".join(reason.split())
+    Path(os.environ.get("DOCKER_SKIPPED", os.devnull)).write_text(line)
+    pytest.skip(line)
 
 
 def base_image(engine: Engine) -> str:

@@ -88,7 +88,9 @@ def test_every_container_is_confined(project, finished):
         assert not host["Privileged"], service
 
 
-@pytest.mark.parametrize("service", ["party-2", "coordinator", "operator"])
+@pytest.mark.parametrize(
+    "service", [*(f"party-{number}" for number in range(1, 9)), "coordinator", "operator"]
+)
 def test_a_container_reads_no_key_but_its_own_and_writes_nothing_but_its_state(
     project, finished, service
 ):

@@ -26,6 +26,7 @@ CASES = [
     (ClipSettings, {"template": "a photo"}, "clip.template must be a text with one {}"),
     (ClipSettings, {"template": "{} {}"}, "clip.template must be a text with one {}"),
     (ClipSettings, {"weights": ""}, "clip.weights must be"),
+    (ClipSettings, {"weights": f"random:{10**19}"}, "clip.weights must be random:<seed> of at"),
     (
         DataSettings,
         {"part": [4, 4]},
