@@ -8,6 +8,7 @@ each participant: a prediction of what the parties' own reports say afterwards.
 from __future__ import annotations
 
 import statistics
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -22,6 +23,7 @@ from secfpp.demo.launcher import COORDINATOR
 from secfpp.errors import ConfigError, PeersMissing
 from secfpp.journal.events import Event
 from secfpp.operator.client import Operator
+from secfpp.settings.clock import SPEAK_EVERY
 from secfpp.settings.files import JobSettings
 from secfpp.settings.rounds import default_stragglers, with_colluders
 from secfpp.transport.profiles import Profile
@@ -34,7 +36,7 @@ Links = Mapping[tuple[str, str], Row]
 
 
 async def survey(operator: Operator, told: Callable[[str], None]) -> Links:
-    """Have every participant measure its way to every other; `told` hears who does.
+    """Have every participant measure its way to every other; `told` hears who does, and how far.
 
     PeersMissing names who does not answer, or cannot reach whom.
     """
@@ -43,11 +45,16 @@ async def survey(operator: Operator, told: Callable[[str], None]) -> Links:
         raise PeersMissing("; ".join(silent.values()), fix="start them")
     links = {}
     for name in names:
-        told(f"{name} measures its way to {len(names) - 1} others")
-        for link in await operator.links(name):
+        others = [other for other in names if other != name]
+        told(f"{name} measures its way to {len(others)} others")
+        spoken = time.monotonic()
+        for done, other in enumerate(others):
+            if time.monotonic() - spoken > SPEAK_EVERY:
+                told(f"{name} has measured {done} of {len(others)}, next its way to {other}")
+                spoken = time.monotonic()
+            link = links[name, other] = await operator.link(name, other)
             if link["trouble"]:
                 raise PeersMissing(f"{name} cannot measure: {link['trouble']}")
-            links[name, str(link["peer"])] = link
     return links
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+from dataclasses import asdict
 
 import pytest
 from typer.testing import CliRunner
@@ -13,13 +15,16 @@ from secfpp.bench.commands import app
 from secfpp.bench.links import Network, relayed
 from secfpp.bench.planted import Planting, party_names, plant
 from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
-from secfpp.errors import ConfigError, PolicyRefusal
+from secfpp.errors import ConfigError, PeersMissing, PolicyRefusal
+from secfpp.operator.client import Operator
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
 from secfpp.settings.files import JobSettings
+from secfpp.transport import probing
 from secfpp.transport.grpc_tls import Mailbox
-from secfpp.transport.probing import have_measured, measure_links, probing_service
+from secfpp.transport.probing import LinkSpeed, have_measured, measure_link, probing_service
 from secfpp.transport.profiles import Profile
+from secfpp.transport.shaper import Relay
 
 NAMES = party_names(4)
 NEAR = Network("near", lambda _, __: Profile(rtt_ms=10, mbit=100))
@@ -105,24 +110,73 @@ async def test_a_way_that_leads_nowhere_has_words_instead_of_figures(homes):
     ann = Identity.load(homes["ann"])
     mailbox, _ = await listening(ann)
     nowhere = free_ports(["bob"])["bob"]
-    (link,) = await measure_links(ann, {"ann": "self:1", "bob": f"127.0.0.1:{nowhere}"})
+    link = await measure_link(ann, "bob", f"127.0.0.1:{nowhere}")
     await mailbox.close(0)
     assert (link.peer, link.rtt_ms, link.mbit) == ("bob", 0, 0)
     assert "nothing listens there" in link.trouble
 
 
 async def test_only_a_coordinator_has_others_measure(homes):
-    async def asked(name, participants, measure):
-        return await measure_links(Identity.load(homes["ann"]), {})
+    async def asked(name, participants, peer):
+        return LinkSpeed(peer, 1.0, 2.0, 3.0)
 
     mailbox, address = await listening(Identity.load(homes["ann"]), asked)
     try:
         with pytest.raises(PolicyRefusal, match="bob is a party; the coordinator only asks"):
-            await have_measured(Identity.load(homes["bob"]), "ann", {"ann": address}, measure=True)
+            await have_measured(Identity.load(homes["bob"]), "ann", {"ann": address}, "boss")
         boss = Identity.load(homes["boss"])
-        assert await have_measured(boss, "ann", {"ann": address}, measure=True) == ()
+        link = await have_measured(boss, "ann", {"ann": address}, "boss")
+        assert link == LinkSpeed("boss", 1.0, 2.0, 3.0)
     finally:
         await mailbox.close(0)
+
+
+async def test_a_way_that_is_too_slow_says_so_and_not_that_its_end_is_silent(homes, monkeypatch):
+    monkeypatch.setattr(probing, "WAY_SECONDS", 1.0)
+    mailbox, address = await listening(Identity.load(homes["bob"]), None)
+    relay = Relay(address, Profile(mbit=1))
+    try:
+        port = await relay.start()
+        link = await measure_link(Identity.load(homes["ann"]), "bob", f"127.0.0.1:{port}")
+    finally:
+        await relay.close()
+        await mailbox.close(0)
+    assert "answers, but two megabytes take more than 1 s" in link.trouble
+
+
+class SlowCoordinator:
+    """Answers for a coordinator behind whom a way takes `seconds` to be measured."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    async def call(self, request, *, timeout):
+        asked = json.loads(request)
+        if asked["verb"] == "introduce":
+            return json.dumps({"data": {"participants": [*"abc"], "silent": {}}}).encode()
+        if timeout < self.seconds:
+            raise PeersMissing("gave up while it was measured")
+        way = LinkSpeed(asked["peer"], 1.0, 40.0, 0.5)
+        return json.dumps({"data": asdict(way)}).encode()
+
+
+async def test_a_way_may_take_as_long_to_measure_as_the_participants_allow():
+    operator = Operator(SlowCoordinator(probing.ASKED_SECONDS))
+    links = await deployed.survey(operator, lambda _: None)
+    assert list(links) == list(itertools.permutations("abc", 2))
+    two_megabytes = 2 * 8 * probing.PROBE_BYTES / 0.5e6
+    assert two_megabytes < probing.WAY_SECONDS < probing.ASKED_SECONDS
+
+
+async def test_who_measures_for_long_is_said_again(monkeypatch):
+    monkeypatch.setattr(deployed, "SPEAK_EVERY", -1.0)
+    said = []
+    await deployed.survey(Operator(SlowCoordinator(0)), said.append)
+    assert said[:3] == [
+        "a measures its way to 2 others",
+        "a has measured 0 of 2, next its way to b",
+        "a has measured 1 of 2, next its way to c",
+    ]
 
 
 def test_how_long_a_prompt_of_a_model_is_must_be_said():
