@@ -123,14 +123,15 @@ def show_links(links: Mapping[tuple[str, str], Row]) -> None:
 def show_prediction(bench: RoundBench, predicted: Row, measured: Sequence[Row]) -> None:
     """A warm round as predicted, and every round as it was; the first is cold."""
     rows = [
-        [what, f"{row['seconds']:.3f}", f"{row['bytes_sent'] / 1e6:.2f}"]  # type: ignore[operator]
+        [what, f"{row['seconds']:.3f}", f"{row['payload_sent_by_parties'] / 1e6:.2f}"]  # type: ignore[operator]
         for what, row in (
             ("predicted, warm", predicted),
             *((f"round {row['round']}", row) for row in measured),
         )
     ]
     sizes = f"{bench.parties} parties, {bench.dim} values, {bench.clusters} clusters assumed"
-    show_table(f"a round of {sizes}", ("", "seconds after training", "MB sent by all"), rows)
+    header = ("", "seconds after training", "MB of payload sent by all parties")
+    show_table(f"a round of {sizes}", header, rows)
 
 
 def show_bills(bills: Sequence[Bill], prices: Prices) -> None:
