@@ -122,7 +122,7 @@ def ledger_entry(
             "apart": None if apart is None else str(apart),
             "previous": None if previous is None else dict(previous.labels),
         },
-        "flights": 5 + 2 * (1 + max((line.batch for line in disclosed.distances), default=-1)),
+        "flights": _flights(params, disclosed),
         "opened_to_coordinator": {
             "distances": [
                 {
@@ -142,6 +142,12 @@ def ledger_entry(
         "opened_to_members": {"cluster_means": [list(cluster) for cluster in disclosed.means]},
         "opened_to_nobody": {"small_clusters": [list(cluster) for cluster in disclosed.small]},
     }
+
+
+def _flights(params: RoundParams, disclosed: Disclosed) -> int:
+    """The flights of protocol.md §10; where a batch is echoed before it is answered, one more."""
+    batches = 1 + max((line.batch for line in disclosed.distances), default=-1)
+    return 5 + (3 if params.strict_queries else 2) * batches
 
 
 def opened_by(entry: Entry | None) -> int:

@@ -101,7 +101,7 @@ async def measure_link(identity: Identity, name: str, address: str) -> LinkSpeed
             moved = min([await seconds(PROBE_BYTES) for _ in range(2)])
         except grpc.aio.AioRpcError as error:
             if first and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                slow = f"{name} at {address} answers, but two megabytes take more than"
+                slow = f"{name} at {address} answered, but two megabytes took more than"
                 return LinkSpeed(name, trouble=f"{slow} {WAY_SECONDS:.0f} s")
             return LinkSpeed(name, trouble=str(await _failure(identity, name, address, error)))
     mbit = 8e-6 * PROBE_BYTES / max(moved - trip, 1e-6)

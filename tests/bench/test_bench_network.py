@@ -142,7 +142,7 @@ async def test_a_way_that_is_too_slow_says_so_and_not_that_its_end_is_silent(hom
     finally:
         await relay.close()
         await mailbox.close(0)
-    assert "answers, but two megabytes take more than 1 s" in link.trouble
+    assert "answered, but two megabytes took more than 1 s" in link.trouble
 
 
 class SlowCoordinator:
