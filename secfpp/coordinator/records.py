@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -176,9 +177,11 @@ def reported(text: str) -> Told:
         training = float(phases.get("train", 0.0))
         seconds = float(phases["total"]) - training
         sent, received = int(moved["sent"]), int(moved["received"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+        score = float(accuracy) if isinstance(accuracy, int | float) else None
+        if not all(map(math.isfinite, (training, seconds, sent, received, score or 0.0))):
+            raise ValueError("JSON of Python's takes Infinity and NaN")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Told("sent a report that cannot be read")
-    score = float(accuracy) if isinstance(accuracy, int | float) else None
     words = "" if score is None else f"has accuracy {score:.3f}, "
     words += (
         f"trained for {training:.1f} s, sent {sent / 1024:.0f} KiB and received "
