@@ -206,7 +206,7 @@ def network(
 @app.command()
 def cost(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Run directories, or above them.")
+        list[Path], typer.Argument(metavar="DIR...", help="Run directories, or what is above them.")
     ],
     prices: Annotated[
         Path | None, typer.Option(help="prices.toml; the dated examples if left out.")

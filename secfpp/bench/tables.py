@@ -136,7 +136,7 @@ def show_prediction(bench: RoundBench, predicted: Row, measured: Sequence[Row]) 
 
 def show_bills(bills: Sequence[Bill], prices: Prices) -> None:
     """Each participant's bytes and seconds, and what they cost."""
-    header = ("run", "participant", "rounds", "MB sent", "MB received", "CPU s", "GPU s")
+    header = ("run", "participant", "rounds", "MB payload sent", "MB received", "CPU s", "GPU s")
     rows = [
         [
             one.run,
@@ -150,4 +150,5 @@ def show_bills(bills: Sequence[Bill], prices: Prices) -> None:
     ]
     unit = prices.currency
     costs = (f"traffic, {unit}", f"CPU, {unit}", f"GPU, {unit}", f"all, {unit}")
-    show_table(f"cost at the prices of {prices.dated}", (*header, *costs), rows)
+    scope = "finished rounds; neither framing nor failed attempts are billed"
+    show_table(f"cost at the prices of {prices.dated}: {scope}", (*header, *costs), rows)
