@@ -106,7 +106,7 @@ class Relay:
             )
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            other = "name one of this machine's, with a port that this user may open"
+            other = "write a host of this machine's, with a port that this user may open"
             raise ConfigError(
                 f"the shaper cannot listen on {host}:{port}: {error.strerror}",
                 fix="stop what listens there, or change the address" if taken else other,

@@ -219,7 +219,7 @@ async def test_a_taken_address_is_named():
 async def test_an_address_of_another_machine_or_none_is_not_called_taken(host):
     with pytest.raises(ConfigError, match=f"cannot listen on {host}:8080") as refusal:
         await Relay("127.0.0.1:1", PROFILES["none"], listen=f"{host}:8080").start()
-    assert "name one of this machine's" in refusal.value.fix
+    assert "write a host of this machine's" in refusal.value.fix
 
 
 def test_netem_says_plainly_where_it_is_not_there(monkeypatch, tmp_path):
