@@ -62,7 +62,10 @@ async def survey(operator: Operator, names: Sequence[str], told: Callable[[str],
                 spoken = time.monotonic()
             link = links[name, other] = await operator.link(name, other)
             if link["trouble"]:
-                raise PeersMissing(f"{name} cannot measure: {link['trouble']}")
+                raise PeersMissing(
+                    f"{name} cannot measure its way to {other}: {link['trouble']}",
+                    fix="mend this way, and measure again",
+                )
     return links
 
 
