@@ -137,7 +137,7 @@ def rounds(
         benches = []
         for n in _numbers(parties):
             t = colluders or max(1, n // 5)
-            planted = clusters or most_clusters(n, t)
+            planted = clusters or most_clusters(n, max(3, t + 2))
             sizes = (n, dim, t, stragglers, adversaries, planted, repeats, seed)
             benches.append(RoundBench(*sizes, method.value))
         data = measure_rounds(benches, net.split(","), processes, say)
@@ -171,7 +171,9 @@ def network(
     address: Address = ADDRESS,
     coordinator: Name = "coordinator",
     job: Annotated[Path | None, typer.Option(help="A job.toml, to predict a round of.")] = None,
-    dim: Annotated[int, typer.Option(help="Values of a prompt; 0 for the job's own.", min=0)] = 0,
+    dim: Annotated[
+        int, typer.Option(help="Values of a prompt; 0 for what the job says.", min=0)
+    ] = 0,
     run: Annotated[bool, typer.Option("--run", help="Then run the job and compare.")] = False,
     output: Output = Format.HUMAN,
 ) -> None:
@@ -181,17 +183,17 @@ def network(
         chosen = None if job is None else load(JobSettings, job)
         if run and chosen is None:
             raise ConfigError("--run needs a job to run", fix="add --job job.toml")
-        links = await deployed.survey(operator, say)
+        names = await deployed.everyone(operator)
+        bench = None if chosen is None else deployed.bench_of(chosen, len(names) - 1, dim)
+        links = await deployed.survey(operator, names, say)
         tables.show_links(links)
         data: dict[str, object] = {"links": [{"party": one, **links[one, o]} for one, o in links]}
-        if chosen is None:
+        if bench is None:
             return data
-        parties = len({one for one, _ in links}) - 1
-        bench = deployed.bench_of(chosen, parties, deployed.dim_of(chosen, dim))
         prediction = data["predicted"] = deployed.predicted(bench, links, coordinator)
         rounds: list[Row] = []
         if run:
-            name = await operator.submit(chosen)
+            name = await operator.submit(bench.asked)
             say(f"submitted as {name}")
             rounds = deployed.measured([event async for event in operator.follow(name)])
             data |= {"run": name, "measured": rounds}
@@ -204,7 +206,7 @@ def network(
 @app.command()
 def cost(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Run directories, or above them.")
+        list[Path], typer.Argument(metavar="DIR...", help="Run directories, or what is above them.")
     ],
     prices: Annotated[
         Path | None, typer.Option(help="prices.toml; the dated examples if left out.")

@@ -8,8 +8,10 @@ each participant: a prediction of what the parties' own reports say afterwards.
 from __future__ import annotations
 
 import statistics
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from secfpp.bench.clock import Charges
@@ -21,9 +23,12 @@ from secfpp.bench.work import RoundBench, most_clusters
 from secfpp.demo.launcher import COORDINATOR
 from secfpp.errors import ConfigError, PeersMissing
 from secfpp.journal.events import Event
+from secfpp.learn.embedded import embedded_width
 from secfpp.operator.client import Operator
+from secfpp.protocol.params import AttemptKey
+from secfpp.settings.clock import SPEAK_EVERY
 from secfpp.settings.files import JobSettings
-from secfpp.settings.rounds import default_stragglers, with_colluders
+from secfpp.settings.rounds import round_params
 from secfpp.transport.profiles import Profile
 
 TYPICAL: Final = Charges(150e-6, SECONDS_A_BYTE, 30e-6, 80e-6)
@@ -33,55 +38,83 @@ Links = Mapping[tuple[str, str], Row]
 """What was measured, by who measured and to whom."""
 
 
-async def survey(operator: Operator, told: Callable[[str], None]) -> Links:
-    """Have every participant measure its way to every other; `told` hears who does.
-
-    PeersMissing names who does not answer, or cannot reach whom.
-    """
+async def everyone(operator: Operator) -> Sequence[str]:
+    """All participants, who from now on let each other measure; PeersMissing names the silent."""
     names, silent = await operator.participants()
     if silent:
         raise PeersMissing("; ".join(silent.values()), fix="start them")
+    return names
+
+
+async def survey(operator: Operator, names: Sequence[str], told: Callable[[str], None]) -> Links:
+    """Have every participant measure its way to every other; `told` hears who does, and how far.
+
+    PeersMissing names who cannot reach whom.
+    """
     links = {}
     for name in names:
-        told(f"{name} measures its way to {len(names) - 1} others")
-        for link in await operator.links(name):
+        others = [other for other in names if other != name]
+        told(f"{name} measures its way to {len(others)} others")
+        spoken = time.monotonic()
+        for done, other in enumerate(others):
+            if time.monotonic() - spoken > SPEAK_EVERY:
+                told(f"{name} has measured {done} of {len(others)}, next its way to {other}")
+                spoken = time.monotonic()
+            link = links[name, other] = await operator.link(name, other)
             if link["trouble"]:
-                raise PeersMissing(f"{name} cannot measure: {link['trouble']}")
-            links[name, str(link["peer"])] = link
+                raise PeersMissing(
+                    f"{name} cannot measure its way to {other}: {link['trouble']}",
+                    fix="mend this way, and measure again",
+                )
     return links
 
 
-def bench_of(job: JobSettings, parties: int, dim: int) -> RoundBench:
-    """A round of `job` among so many parties, in as many clusters as can open a mean."""
-    protocol = with_colluders(job, parties).protocol
-    colluders = protocol.colluders or 0
-    stragglers = protocol.stragglers
-    if stragglers is None:
-        stragglers = default_stragglers(parties, colluders)
-    return RoundBench(
+@dataclass(frozen=True)
+class DeployedRound(RoundBench):
+    """A round of a job that there is: nothing of it is made up from the sizes."""
+
+    asked: JobSettings = field(default_factory=JobSettings)
+
+    @property
+    def job(self) -> JobSettings:
+        """The job as it was given."""
+        return self.asked
+
+
+def bench_of(job: JobSettings, parties: int, dim: int) -> DeployedRound:
+    """A round of `job` among so many parties, in as many clusters as can open a mean.
+
+    `dim` 0 stands for what the job says. ConfigError where it says nothing, or cannot be run.
+    """
+    dim = dim or _dim_of(job)
+    key, names = AttemptKey("bench", 1, 1), party_names(parties)
+    params = round_params(job, key, COORDINATOR, names, dim)
+    return DeployedRound(
         parties=parties,
         dim=dim,
-        colluders=colluders,
-        stragglers=stragglers,
-        adversaries=protocol.adversaries,
-        clusters=most_clusters(parties, colluders),
-        repeats=max(1, job.rounds - 1),
+        colluders=params.colluders,
+        stragglers=params.stragglers,
+        adversaries=params.adversaries,
+        clusters=most_clusters(parties, params.minimum_cluster),
         method=job.clustering.method,
+        asked=job,
     )
 
 
-def dim_of(job: JobSettings, dim: int) -> int:
-    """The values of a prompt: as given, or as the job says; ConfigError where neither does."""
-    if dim or job.training.kind == "vectors":
-        return dim or job.training.dim
+def _dim_of(job: JobSettings) -> int:
+    """The values of a prompt, where the job tells them without its model being loaded."""
+    if job.training.kind == "vectors":
+        return job.training.dim
+    if job.clip.weights == "embedded":
+        return job.clip.tokens * embedded_width()
     raise ConfigError(
-        "how many values a prompt has depends on the parties' model",
-        fix=f"add --dim with clip.tokens ({job.clip.tokens}) × the width of its text tower",
+        f"how many values a prompt has depends on the width of the text tower of {job.clip.model}",
+        fix=f"add --dim with clip.tokens ({job.clip.tokens}) × that width",
     )
 
 
 def predicted(bench: RoundBench, links: Links, coordinator: str) -> Row:
-    """Seconds and bytes of a warm round over links that were measured."""
+    """Seconds of a warm round over links that were measured, and what all parties send in it."""
     parties = sorted({one for one, _ in links if one != coordinator})
     real = dict(zip(party_names(len(parties)), parties, strict=True)) | {COORDINATOR: coordinator}
 
@@ -91,18 +124,16 @@ def predicted(bench: RoundBench, links: Links, coordinator: str) -> Row:
         return Profile(rtt_ms=statistics.fmean(trips), mbit=float(str(there["mbit"])))
 
     one = clocked(bench, Network("deployed", between), TYPICAL, None)
-    moved = {real[name]: one.sent[name] for name in one.sent}
     return {
         "clusters": bench.clusters,
         "flights": one.flights,
         "seconds": one.seconds,
-        "bytes_sent": sum(moved.values()),
-        "bytes_sent_by": moved,
+        "payload_sent_by_parties": one.parts.total() - one.parts["framing"],
     }
 
 
 def measured(events: Sequence[Event]) -> list[Row]:
-    """Of every round that all reported: the slowest party's seconds, and what all parties sent."""
+    """Of every round with reports: the slowest party's seconds, and what these parties sent."""
     reports: defaultdict[int, list[Event]] = defaultdict(list)
     for event in events:
         if event.event == "report":
@@ -112,7 +143,7 @@ def measured(events: Sequence[Event]) -> list[Row]:
             "round": number,
             "parties": len(told),
             "seconds": max(event.seconds for event in told),
-            "bytes_sent": sum(event.bytes for event in told),
+            "payload_sent_by_parties": sum(event.bytes for event in told),
         }
         for number, told in sorted(reports.items())
     ]

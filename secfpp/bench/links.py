@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from secfpp.errors import ConfigError
 from secfpp.settings.loading import load
 from secfpp.settings.network import NetworkSettings
-from secfpp.transport.profiles import PROFILES, Profile, profile_named
+from secfpp.transport.profiles import PROFILES, Profile
 from secfpp.transport.shaper import Line, Relay
 
 Pair = tuple[str, str]
@@ -58,10 +59,14 @@ class Network:
 
 def network_named(text: str) -> Network:
     """A profile for all links by its name, or the network of a .toml file (settings.network)."""
-    if text not in PROFILES and text.endswith(".toml"):
+    if text in PROFILES:
+        return Network(text, lambda _, __: PROFILES[text])
+    if text.endswith(".toml"):
         return Network(text, load(NetworkSettings, Path(text)).profile_between)
-    profile = profile_named(text)
-    return Network(text, lambda _, __: profile)
+    raise ConfigError(
+        f"{text!r} is neither a network profile nor a .toml file",
+        fix=f"use one of {', '.join(PROFILES)}, or a network.toml with sites",
+    )
 
 
 class Links:

@@ -123,19 +123,20 @@ def show_links(links: Mapping[tuple[str, str], Row]) -> None:
 def show_prediction(bench: RoundBench, predicted: Row, measured: Sequence[Row]) -> None:
     """A warm round as predicted, and every round as it was; the first is cold."""
     rows = [
-        [what, f"{row['seconds']:.3f}", f"{row['bytes_sent'] / 1e6:.2f}"]  # type: ignore[operator]
+        [what, f"{row['seconds']:.3f}", f"{row['payload_sent_by_parties'] / 1e6:.2f}"]  # type: ignore[operator]
         for what, row in (
             ("predicted, warm", predicted),
             *((f"round {row['round']}", row) for row in measured),
         )
     ]
     sizes = f"{bench.parties} parties, {bench.dim} values, {bench.clusters} clusters assumed"
-    show_table(f"a round of {sizes}", ("", "seconds after training", "MB sent by all"), rows)
+    header = ("", "seconds after training", "MB of payload sent by all parties")
+    show_table(f"a round of {sizes}", header, rows)
 
 
 def show_bills(bills: Sequence[Bill], prices: Prices) -> None:
     """Each participant's bytes and seconds, and what they cost."""
-    header = ("run", "participant", "rounds", "MB sent", "MB received", "CPU s", "GPU s")
+    header = ("run", "participant", "rounds", "MB payload sent", "MB received", "CPU s", "GPU s")
     rows = [
         [
             one.run,
@@ -149,4 +150,5 @@ def show_bills(bills: Sequence[Bill], prices: Prices) -> None:
     ]
     unit = prices.currency
     costs = (f"traffic, {unit}", f"CPU, {unit}", f"GPU, {unit}", f"all, {unit}")
-    show_table(f"cost at the prices of {prices.dated}", (*header, *costs), rows)
+    scope = "finished rounds; neither framing nor failed attempts are billed"
+    show_table(f"cost at the prices of {prices.dated}: {scope}", (*header, *costs), rows)

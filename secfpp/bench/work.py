@@ -63,6 +63,6 @@ class RoundBench:
         )
 
 
-def most_clusters(parties: int, colluders: int) -> int:
-    """Three clusters, or as many of max(3, T+2) parties as n allows."""
-    return max(1, min(3, parties // max(3, colluders + 2)))
+def most_clusters(parties: int, smallest: int) -> int:
+    """Three clusters, or as many of the smallest that may open a mean as n allows."""
+    return max(1, min(3, parties // smallest))

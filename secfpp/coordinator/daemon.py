@@ -205,7 +205,7 @@ class CoordinatorDaemon:
             case "introduce":
                 return await self._survey.introduce()
             case "measure":
-                return await self._survey.measure(request["participant"])
+                return await self._survey.measure(request["participant"], request["peer"])
             case verb:
                 raise RequestRefused(f"{verb!r} is no verb of this coordinator")
         return {"run": run}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def ledger_entry(
             "apart": None if apart is None else str(apart),
             "previous": None if previous is None else dict(previous.labels),
         },
-        "flights": 5 + 2 * (1 + max((line.batch for line in disclosed.distances), default=-1)),
+        "flights": _flights(params, disclosed),
         "opened_to_coordinator": {
             "distances": [
                 {
@@ -142,6 +143,12 @@ def ledger_entry(
         "opened_to_members": {"cluster_means": [list(cluster) for cluster in disclosed.means]},
         "opened_to_nobody": {"small_clusters": [list(cluster) for cluster in disclosed.small]},
     }
+
+
+def _flights(params: RoundParams, disclosed: Disclosed) -> int:
+    """The flights of protocol.md §10; where a batch is echoed before it is answered, one more."""
+    batches = 1 + max((line.batch for line in disclosed.distances), default=-1)
+    return 5 + (3 if params.strict_queries else 2) * batches
 
 
 def opened_by(entry: Entry | None) -> int:
@@ -170,9 +177,11 @@ def reported(text: str) -> Told:
         training = float(phases.get("train", 0.0))
         seconds = float(phases["total"]) - training
         sent, received = int(moved["sent"]), int(moved["received"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+        score = float(accuracy) if isinstance(accuracy, int | float) else None
+        if not all(map(math.isfinite, (training, seconds, sent, received, score or 0.0))):
+            raise ValueError("JSON of Python's takes Infinity and NaN")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Told("sent a report that cannot be read")
-    score = float(accuracy) if isinstance(accuracy, int | float) else None
     words = "" if score is None else f"has accuracy {score:.3f}, "
     words += (
         f"trained for {training:.1f} s, sent {sent / 1024:.0f} KiB and received "

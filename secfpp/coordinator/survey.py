@@ -8,11 +8,11 @@ from dataclasses import asdict
 
 from secfpp.errors import RequestRefused, SecFPPError
 from secfpp.pki.store import Identity
-from secfpp.transport.probing import have_measured, measure_links
+from secfpp.transport.probing import have_measured, introduce, measure_link
 
 
 class Survey:
-    """Asks one participant after the other, so that none is measured while another one is.
+    """Has one way measured at a time, as an operator asks for one after the other.
 
     `parties` returns addresses by name as the roster is now, `refusal` why not to measure, if so.
     """
@@ -31,7 +31,7 @@ class Survey:
         """Tell every party of all others, so that they let each other in; who does not answer."""
         parties = self._allowed()
         told = await asyncio.gather(
-            *(have_measured(self._identity, name, parties, measure=False) for name in parties),
+            *(introduce(self._identity, name, parties) for name in parties),
             return_exceptions=True,
         )
         silent = {}
@@ -42,16 +42,15 @@ class Survey:
                 raise outcome
         return {"participants": [self._identity.name, *parties], "silent": silent}
 
-    async def measure(self, name: str) -> dict[str, object]:
-        """The ways from one participant to all others."""
-        parties = self._allowed()
-        if name == self._identity.name:
-            speeds = await measure_links(self._identity, parties)
-        elif name in parties:
-            speeds = await have_measured(self._identity, name, parties, measure=True)
-        else:
-            raise RequestRefused(f"{name} is not on the coordinator's roster")
-        return {"links": [asdict(speed) for speed in speeds]}
+    async def measure(self, name: str, peer: str) -> dict[str, object]:
+        """The way from one participant to another."""
+        parties, me = self._allowed(), self._identity.name
+        for one in (name, peer):
+            if one not in (me, *parties):
+                raise RequestRefused(f"{one} is not on the coordinator's roster")
+        if name == me:
+            return asdict(await measure_link(self._identity, peer, parties[peer]))
+        return asdict(await have_measured(self._identity, name, parties, peer))
 
     def _allowed(self) -> Mapping[str, str]:
         refusal = self._refusal()

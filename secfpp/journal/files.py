@@ -56,7 +56,8 @@ def read_bytes(path: Path) -> bytes:
 def write_json(path: Path, data: Mapping[str, object]) -> None:
     """Write one JSON object, with a schema version, indented for people."""
     whole = {"schema_version": 1, **data}
-    json.dumps(whole)  # Refuses objects and bytes, which could hold a secret; `to_json` takes some.
+    # Refuses objects and bytes, which could hold a secret, and NaN; `to_json` takes some of them.
+    json.dumps(whole, allow_nan=False)
     write_bytes(path, to_json(whole, indent=1) + b"\n")
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated
+from unicodedata import category
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -42,7 +43,7 @@ Flags = Annotated[
 
 def say(text: str) -> None:
     """One line for people."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_harmless(text) + "\n")
     sys.stderr.flush()
 
 
@@ -52,7 +53,7 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]])
     if not console.is_terminal:
         console = Console(stderr=True, width=160)
     table = Table(
-        title=title,
+        title=_harmless(title),
         title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
@@ -66,7 +67,8 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]])
             name, justify="right" if numbers else "left", no_wrap=index == 0, overflow="fold"
         )
     for row in rows:
-        table.add_row(*map(Text, row))  # Text: what stands in brackets is no markup.
+        # Text: what stands in brackets is no markup.
+        table.add_row(*(Text(_harmless(cell)) for cell in row))
     console.print(table)
     say("")
 
@@ -83,6 +85,8 @@ def speaking(output: Format, command: Callable[[], Data]) -> None:
     """
     try:
         data = command()
+        passed = data.get("passed", True) is not False
+        line = _line("ok" if passed else "error", data, None) if output is Format.JSON else ""
     except SecFPPError as error:
         _fail(output, error)
         raise typer.Exit(error.exit_code) from None
@@ -97,10 +101,8 @@ def speaking(output: Format, command: Callable[[], Data]) -> None:
         )
         _fail(output, defect)
         raise typer.Exit(defect.exit_code) from None
-    passed = data.get("passed", True) is not False
     if output is Format.JSON:
-        status = "ok" if passed else "error"
-        _print({"schema_version": 1, "status": status, "data": dict(data), "error": None})
+        _print(line)
     if not passed:
         raise typer.Exit(1)
 
@@ -116,9 +118,25 @@ def _fail(output: Format, error: SecFPPError) -> None:
             "message": str(error),
             "fix": error.fix,
         }
-        _print({"schema_version": 1, "status": "error", "data": None, "error": what})
+        _print(_line("error", None, what))
 
 
-def _print(envelope: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(envelope, ensure_ascii=False) + "\n")
+def _line(status: str, data: Data | None, error: Mapping[str, str] | None) -> str:
+    """The envelope as JSON, which knows neither infinity nor NaN."""
+    held = None if data is None else dict(data)
+    envelope = {"schema_version": 1, "status": status, "data": held, "error": error}
+    return json.dumps(envelope, ensure_ascii=False, allow_nan=False)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _harmless(text: str) -> str:
+    """Words of others cannot steer the terminal: control characters are shown as escapes."""
+    return "".join(one if _is_plain(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def _is_plain(character: str) -> bool:
+    return category(character)[0] != "C" or character in "\n\t"

@@ -62,6 +62,12 @@ def tiny_clip_directory() -> Path:
     return _asset("tiny_clip")
 
 
+def embedded_width() -> int:
+    """The values of one context vector of the small CLIP."""
+    architecture = json.loads((tiny_clip_directory() / "config.json").read_text("utf-8"))
+    return int(architecture["text_cfg"]["width"])
+
+
 def _asset(name: str) -> Path:
     folder = Path(str(files("secfpp"))) / "assets" / name
     if not folder.is_dir():

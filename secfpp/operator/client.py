@@ -9,12 +9,18 @@ from secfpp.errors import PeersMissing, RequestRefused, RoundFailed, heard
 from secfpp.journal.events import Event, event_from
 from secfpp.settings.files import JobSettings
 from secfpp.transport.operator_api import OperatorClient
+from secfpp.transport.probing import ASKED_SECONDS
 
 CALL_SECONDS = 30.0
+MEASURING_SECONDS = ASKED_SECONDS + 15.0
+"""What the coordinator needs to have one way measured: it connects and diagnoses, too."""
 
 
 class Operator:
-    """The verbs over one connection to a coordinator; each call may take `patience` seconds."""
+    """The verbs over one connection to a coordinator; each call may take `patience` seconds.
+
+    Only to measure a way takes longer: as long as those who measure it may take.
+    """
 
     def __init__(self, client: OperatorClient, *, patience: float = CALL_SECONDS) -> None:
         self._client = client
@@ -44,11 +50,10 @@ class Operator:
         answer = await self._ask(verb="introduce")
         return answer["participants"], answer["silent"]  # type: ignore[return-value]  # Our JSON.
 
-    async def links(self, participant: str) -> list[dict[str, object]]:
-        """The ways from one participant to all others, as it measures them now."""
-        answer = await self._ask(verb="measure", participant=participant)
-        links: list[dict[str, object]] = answer["links"]  # type: ignore[assignment]
-        return links
+    async def link(self, participant: str, peer: str) -> dict[str, object]:
+        """The way from one participant to another, as it measures it now."""
+        request = {"verb": "measure", "participant": participant, "peer": peer}
+        return await self._ask(MEASURING_SECONDS, **request)
 
     async def follow(self, run: str) -> AsyncIterator[Event]:
         """Every event of a run until it ends; where it ended early, raises what ended it.
@@ -80,10 +85,9 @@ class Operator:
         """Close the connection."""
         await self._client.close()
 
-    async def _ask(self, **request: str) -> dict[str, object]:
-        answer = json.loads(
-            await self._client.call(json.dumps(request).encode(), timeout=self._patience)
-        )
+    async def _ask(self, patience: float | None = None, **request: str) -> dict[str, object]:
+        patience = self._patience if patience is None else patience
+        answer = json.loads(await self._client.call(json.dumps(request).encode(), timeout=patience))
         if "error" in answer:
             raise heard(answer["error"], otherwise=RequestRefused)
         data: dict[str, object] = answer["data"]

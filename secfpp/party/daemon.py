@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import structlog
 
@@ -22,7 +22,7 @@ from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.link import Link
-from secfpp.transport.probing import LinkSpeed, measure_links, probing_service
+from secfpp.transport.probing import LinkSpeed, measure_link, probing_service
 
 log = structlog.get_logger()
 
@@ -183,21 +183,21 @@ class PartyDaemon:
             self._known.setdefault(peer.name, Role.PARTY)
 
     async def _measure(
-        self, coordinator: str, participants: Mapping[str, str], measure: bool
-    ) -> Sequence[LinkSpeed]:
-        """The ways to all others, while no run goes on; or only let the others in."""
+        self, coordinator: str, participants: Mapping[str, str], peer: str
+    ) -> LinkSpeed | None:
+        """Let the others in, while no run goes on; and the way to `peer`, if one is named."""
         if coordinator != self._settings.coordinator:
             raise PolicyRefusal("coordinator", f"{coordinator} coordinates nothing here")
         if self._session is not None:
             raise PolicyRefusal("busy", f"this party takes part in {self._session.run}")
         for name in participants:
             self._known.setdefault(name, Role.PARTY)
-        if not measure:
-            return ()
+        if not peer:
+            return None
         settings = self._settings
         ways = {name: settings.peers.get(name, way) for name, way in participants.items()}
         ways[settings.coordinator] = settings.coordinator_address
-        return await measure_links(self._identity, ways)
+        return await measure_link(self._identity, peer, ways[peer])
 
     def _refuse(self, asked: Invite | RunMemory, key: str, reason: str) -> None:
         log.warning("refused", run=asked.run, key=key, reason=reason)

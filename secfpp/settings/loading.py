@@ -28,9 +28,11 @@ Key = tuple[str, ...]
 
 
 class Section(BaseModel):
-    """A table of a TOML file: frozen, and closed to keys that do not exist."""
+    """A table of a TOML file: frozen, closed to keys that do not exist, and all numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 Model = TypeVar("Model", bound=Section)
@@ -186,7 +188,8 @@ def _sentence(model: type[BaseModel], error: ValidationError, source: str) -> st
         elif problem["type"] == "missing":
             sentences.append(f"{key} is required and missing")
         else:
-            sentences.append(f"{key}: {problem['msg']}")
+            rule = problem["msg"].removeprefix("Value error, ")  # Of our own checks.
+            sentences.append(f"{key}: {rule}" if key else rule)
     return f"{source}: " + "; ".join(sentences)
 
 

@@ -16,9 +16,13 @@ class ProfileSettings(Section):
 
     rtt_ms: float = Field(0.0, ge=0, le=60_000, description="the round trip in milliseconds")
     mbit: float | None = Field(None, gt=0, description="the rate each way in 10^6 bits a second")
-    jitter_ms: float = Field(0.0, ge=0, description="how far a delivery lies off, either way")
+    jitter_ms: float = Field(
+        0.0, ge=0, le=60_000, description="how far a delivery lies off, either way"
+    )
     loss: float = Field(0.0, ge=0, lt=1, description="the share of packets that are lost")
-    stall_ms: float = Field(200.0, ge=0, description="how long one loss holds up the rest")
+    stall_ms: float = Field(
+        200.0, ge=0, le=60_000, description="how long one loss holds up the rest"
+    )
 
 
 class Between(Section):

@@ -1,7 +1,7 @@
 """How fast the links of a deployed federation are: each participant measures its way to others.
 
 A connection of its own to each peer, so that nothing else is on it: the seconds until mutual TLS
-stands, round trips of an empty call, and a call of a megabyte. What is measured moves no secret.
+stands, round trips of an empty call, and calls of up to a megabyte. None of it moves a secret.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 from secfpp.errors import PeersMissing, PolicyRefusal, SecFPPError
 from secfpp.pki.names import Role
@@ -21,15 +21,23 @@ from secfpp.transport.grpc_tls import Admit, Context, Service, as_is, client_cha
 from secfpp.transport.grpcio import grpc
 
 PROBING: Final = "secfpp.wire.v1.Probing"
-PROBE_BYTES: Final = 2**20
+PROBES: Final = (2**16, 2**18, 2**20)
+"""Bytes of the calls that tell a rate, one after the other until one takes longer than `LONG`: a
+megabyte in a slow way's queue holds gRPC's own pings up for so long that it gives up."""
+
+LONG: Final = 1.0
 TRIPS: Final = 6
 CONNECT_SECONDS: Final = 5.0
-PATIENCE: Final = 20.0
-"""Seconds that one call may take: a megabyte at half a megabit a second."""
+WAY_SECONDS: Final = 30.0
+"""What measuring one way may take: 2^16 bytes at a twentieth of a megabit a second, and more."""
 
-Asked = Callable[[str, Mapping[str, str], bool], Awaitable[Sequence["LinkSpeed"]]]
-"""Who asks; the addresses of all participants; whether to measure the way to each, or only to let
-them in when they do."""
+ASKED_SECONDS: Final = WAY_SECONDS + 15.0
+"""What a participant may take to answer that is asked to measure one: to connect and to diagnose
+come on top."""
+
+Asked = Callable[[str, Mapping[str, str], str], Awaitable["LinkSpeed | None"]]
+"""Who asks; the addresses of all participants, who are to be let in; to whom the way is to be
+measured, if to anybody."""
 
 
 @dataclass(frozen=True)
@@ -67,62 +75,72 @@ def _measuring(admit: Admit, asked: Asked) -> Callable[[bytes, Context], Awaitab
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, refusal)
         try:
             told = json.loads(request)
-            speeds = await asked(name, told["participants"], told["measure"])
+            speed = await asked(name, told["participants"], told["measure"])
         except PolicyRefusal as refused:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refused))
         except (ValueError, KeyError, TypeError):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not understood")
-        return json.dumps([asdict(speed) for speed in speeds]).encode()
+        return json.dumps(None if speed is None else asdict(speed)).encode()
 
     return on_measure
 
 
-async def measure_links(
-    identity: Identity, participants: Mapping[str, str]
-) -> tuple[LinkSpeed, ...]:
-    """The ways from `identity` to all others of `participants` (addresses by name), in turn."""
-    others = {name: address for name, address in participants.items() if name != identity.name}
-    return tuple([await _measured(identity, name, address) for name, address in others.items()])
-
-
-async def have_measured(
-    identity: Identity, name: str, participants: Mapping[str, str], *, measure: bool
-) -> tuple[LinkSpeed, ...]:
-    """Ask the party `name` for its ways to all others, or only to let them in.
-
-    PeersMissing or PolicyRefusal where it gives no answer.
-    """
-    address = participants[name]
-    request = json.dumps({"participants": dict(participants), "measure": measure}).encode()
-    patience = PATIENCE * len(participants) if measure else CONNECT_SECONDS
-    async with client_channel(identity, address, name) as channel:
-        ask = channel.unary_unary(f"/{PROBING}/Measure", as_is, as_is)
-        try:
-            answer = await ask(request, timeout=patience, wait_for_ready=not measure)
-        except grpc.aio.AioRpcError as error:
-            raise await _failure(identity, name, address, error) from None
-    return tuple(LinkSpeed(**fields) for fields in json.loads(answer))
-
-
-async def _measured(identity: Identity, name: str, address: str) -> LinkSpeed:
-    """One way; its trouble in words where there is none."""
+async def measure_link(identity: Identity, name: str, address: str) -> LinkSpeed:
+    """The way from `identity` to `name` at `address`; its trouble in words where there is none."""
+    ends = time.monotonic() + WAY_SECONDS
+    first = 0.0
     async with client_channel(identity, address, name) as channel:
         probe = channel.unary_unary(f"/{PROBING}/Probe", as_is, as_is)
 
-        async def seconds(size: int, patience: float = PATIENCE) -> float:
+        async def seconds(size: int, patience: float = WAY_SECONDS) -> float:
             start = time.monotonic()
-            await probe(bytes(size), timeout=patience, wait_for_ready=True)
+            left = max(0.0, min(patience, ends - start))
+            await probe(bytes(size), timeout=left, wait_for_ready=True)
             return time.monotonic() - start
 
         try:
             first = await seconds(0, CONNECT_SECONDS)
             trip = statistics.median([await seconds(0) for _ in range(TRIPS)])
-            # Twice: the first of a fresh connection also waits for TCP to find its pace.
-            moved = min([await seconds(PROBE_BYTES) for _ in range(2)])
+            for size in PROBES:
+                moved = await seconds(size)
+                if moved > LONG + 4 * trip:  # At first TCP takes some trips to find its pace.
+                    break
+            else:
+                moved = min(moved, await seconds(size))
         except grpc.aio.AioRpcError as error:
+            if first and error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+                broken = "answered at first; then the way was too slow, or broke off"
+                return LinkSpeed(name, trouble=f"{name} at {address} {broken}")
             return LinkSpeed(name, trouble=str(await _failure(identity, name, address, error)))
-    mbit = 8e-6 * PROBE_BYTES / max(moved - trip, 1e-6)
+    mbit = 8e-6 * size / max(moved - trip, 1e-6)
     return LinkSpeed(name, 1e3 * max(first - trip, 0.0), 1e3 * trip, mbit)
+
+
+async def have_measured(
+    identity: Identity, name: str, participants: Mapping[str, str], peer: str
+) -> LinkSpeed:
+    """Ask the party `name` for its way to `peer`; PeersMissing or PolicyRefusal without answer."""
+    fields = await _asked(identity, name, participants, peer, ASKED_SECONDS)
+    return LinkSpeed(**fields)
+
+
+async def introduce(identity: Identity, name: str, participants: Mapping[str, str]) -> None:
+    """Have the party `name` let all `participants` in when they measure their ways to it."""
+    await _asked(identity, name, participants, "", CONNECT_SECONDS)
+
+
+async def _asked(
+    identity: Identity, name: str, participants: Mapping[str, str], peer: str, patience: float
+) -> dict[str, Any]:
+    address = participants[name]
+    request = json.dumps({"participants": dict(participants), "measure": peer}).encode()
+    async with client_channel(identity, address, name) as channel:
+        ask = channel.unary_unary(f"/{PROBING}/Measure", as_is, as_is)
+        try:
+            answer = await ask(request, timeout=patience, wait_for_ready=not peer)
+        except grpc.aio.AioRpcError as error:
+            raise await _failure(identity, name, address, error) from None
+    return json.loads(answer) or {}
 
 
 async def _failure(

@@ -11,6 +11,7 @@ millisecond late, which a `lan` feels and a `wan` does not.
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import socket
 import struct
@@ -110,9 +111,11 @@ class Relay:
                 self._accept, host, port, limit=self.there.piece
             )
         except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            other = "write a host of this machine's, with a port that this user may open"
             raise ConfigError(
                 f"the shaper cannot listen on {host}:{port}: {error.strerror}",
-                fix="stop what listens there, or change the address",
+                fix="stop what listens there, or change the address" if taken else other,
             ) from error
         return int(self._server.sockets[0].getsockname()[1])
 

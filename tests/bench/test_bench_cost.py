@@ -61,6 +61,67 @@ def test_bytes_to_and_from_a_free_peer_are_counted_and_cost_nothing(tmp_path):
     assert bill["traffic_cost"] == pytest.approx(0.05)
 
 
+def in_words(*arguments):
+    return CliRunner().invoke(app, ["cost", *map(str, arguments)])
+
+
+def test_a_run_that_is_named_twice_or_with_what_is_above_it_is_billed_once(tmp_path):
+    bill = cost(tmp_path)
+    home = tmp_path / "state" / "demo-1"
+    names = [str(one) for one in (home, home.parent, home / "manifest.json", home)]
+    prices = ["--prices", str(tmp_path / "prices.toml"), "--format", "json"]
+    done = CliRunner().invoke(app, ["cost", *names, *prices])
+    assert json.loads(done.stdout)["data"]["results"] == [bill]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "run is required and missing; rounds is required and missing"),
+        ("[]", "holds no JSON object"),
+        (json.dumps({**MANIFEST, "rounds": [{"cpu_seconds": {}}]}), "rounds.0.cpu_seconds.total"),
+        (
+            json.dumps(MANIFEST).replace("108.0}", "NaN}"),
+            "rounds.0.cpu_seconds.total: Input should",
+        ),
+        (json.dumps(MANIFEST).replace("[500000, 0]", "[5]"), "rounds.0.by_peer.share.boss.1"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_named_with_what_it_lacks(tmp_path, text, words):
+    (tmp_path / "manifest.json").write_text(text)
+    done = in_words(tmp_path)
+    assert done.exit_code == 2
+    assert "this is no manifest of a run: " in done.stderr
+    assert str(tmp_path / "manifest.json") in done.stderr
+    assert words in done.stderr
+    assert "restore it" in done.stderr
+
+
+def test_a_date_of_toml_s_own_is_the_day_of_the_prices(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
+    (tmp_path / "prices.toml").write_text(PRICES.replace('"today"', "2026-11-27"))
+    arguments = [tmp_path, "--prices", tmp_path / "prices.toml", "--format", "json"]
+    done = in_words(*arguments)
+    assert json.loads(done.stdout)["data"]["prices"]["dated"] == "2026-11-27"
+    assert "prices of 2026-11-27" in done.stderr
+
+
+def test_a_price_that_is_not_finite_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
+    (tmp_path / "prices.toml").write_text(PRICES.replace("= 100", "= inf"))
+    done = in_words(tmp_path, "--prices", tmp_path / "prices.toml")
+    assert done.exit_code == 2
+    assert "sent_per_gb: Input should be a finite number" in done.stderr
+
+
+def test_the_table_says_what_is_not_billed_and_obeys_no_name(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, "party": "ann\x1b[2J"}))
+    done = in_words(tmp_path)
+    assert "neither framing nor failed attempts are billed" in done.stderr
+    assert r"ann\x1b[2J" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
 def test_where_there_is_no_run_it_is_said(tmp_path):
     done = CliRunner().invoke(app, ["cost", str(tmp_path)])
     assert done.exit_code == 2

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+from dataclasses import asdict
 
 import pytest
 from typer.testing import CliRunner
 
-from secfpp.bench import deployed
+from secfpp.bench import commands, deployed
 from secfpp.bench.commands import app
 from secfpp.bench.links import Network, relayed
 from secfpp.bench.planted import Planting, party_names, plant
+from secfpp.coordinator.survey import Survey
 from secfpp.demo.launcher import COORDINATOR, OPERATOR, Federation, Waits, free_ports
-from secfpp.errors import ConfigError, PolicyRefusal
+from secfpp.errors import ConfigError, PeersMissing, PolicyRefusal, RequestRefused
+from secfpp.operator.client import Operator
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
 from secfpp.settings.files import JobSettings
+from secfpp.transport import probing
 from secfpp.transport.grpc_tls import Mailbox
-from secfpp.transport.probing import have_measured, measure_links, probing_service
+from secfpp.transport.probing import LinkSpeed, have_measured, measure_link, probing_service
 from secfpp.transport.profiles import Profile
+from secfpp.transport.shaper import Relay
 
 NAMES = party_names(4)
 NEAR = Network("near", lambda _, __: Profile(rtt_ms=10, mbit=100))
+VECTORS = {"kind": "vectors", "dim": 4096}
 JOB = """
 name = "there"
 rounds = 3
@@ -79,14 +86,14 @@ def test_every_participant_measures_its_way_to_every_other(told):
 
 @pytest.mark.xdist_group("drills")
 def test_a_round_is_predicted_and_then_measured_with_about_the_same_bytes(told):
-    data, _ = told
+    data, said = told
     predicted, rounds = data["predicted"], data["measured"]
     assert [(one["round"], one["parties"]) for one in rounds] == [(1, 4), (2, 4), (3, 4)]
     for one in rounds:
         assert one["seconds"] >= predicted["flights"] * 0.005
-    warm = rounds[-1]["bytes_sent"]
-    sent_by_parties = predicted["bytes_sent"] - predicted["bytes_sent_by"][COORDINATOR]
-    assert sent_by_parties == pytest.approx(warm, rel=0.05)
+    warm = rounds[-1]["payload_sent_by_parties"]
+    assert predicted["payload_sent_by_parties"] == pytest.approx(warm, rel=0.02)
+    assert "payload sent by all parties" in said
 
 
 @pytest.fixture(scope="module")
@@ -105,28 +112,164 @@ async def test_a_way_that_leads_nowhere_has_words_instead_of_figures(homes):
     ann = Identity.load(homes["ann"])
     mailbox, _ = await listening(ann)
     nowhere = free_ports(["bob"])["bob"]
-    (link,) = await measure_links(ann, {"ann": "self:1", "bob": f"127.0.0.1:{nowhere}"})
+    link = await measure_link(ann, "bob", f"127.0.0.1:{nowhere}")
     await mailbox.close(0)
     assert (link.peer, link.rtt_ms, link.mbit) == ("bob", 0, 0)
     assert "nothing listens there" in link.trouble
 
 
 async def test_only_a_coordinator_has_others_measure(homes):
-    async def asked(name, participants, measure):
-        return await measure_links(Identity.load(homes["ann"]), {})
+    async def asked(name, participants, peer):
+        return LinkSpeed(peer, 1.0, 2.0, 3.0)
 
     mailbox, address = await listening(Identity.load(homes["ann"]), asked)
     try:
         with pytest.raises(PolicyRefusal, match="bob is a party; the coordinator only asks"):
-            await have_measured(Identity.load(homes["bob"]), "ann", {"ann": address}, measure=True)
+            await have_measured(Identity.load(homes["bob"]), "ann", {"ann": address}, "boss")
         boss = Identity.load(homes["boss"])
-        assert await have_measured(boss, "ann", {"ann": address}, measure=True) == ()
+        link = await have_measured(boss, "ann", {"ann": address}, "boss")
+        assert link == LinkSpeed("boss", 1.0, 2.0, 3.0)
     finally:
         await mailbox.close(0)
 
 
-def test_how_long_a_prompt_of_a_model_is_must_be_said():
-    with pytest.raises(ConfigError, match="depends on the parties' model") as refusal:
-        deployed.dim_of(JobSettings(rounds=1), 0)
+async def measured_at(homes, mbit):
+    """The way from ann to bob through a relay of so many megabits a second."""
+    mailbox, address = await listening(Identity.load(homes["bob"]))
+    relay = Relay(address, Profile(rtt_ms=10, mbit=mbit))
+    try:
+        port = await relay.start()
+        return await measure_link(Identity.load(homes["ann"]), "bob", f"127.0.0.1:{port}")
+    finally:
+        await relay.close()
+        await mailbox.close(0)
+
+
+async def test_a_way_of_half_a_megabit_a_second_is_measured(homes):
+    link = await measured_at(homes, 0.5)
+    assert link.trouble == ""
+    assert 0.3 < link.mbit < 0.7
+
+
+async def test_a_way_that_is_too_slow_says_so_and_not_that_its_end_is_silent(homes, monkeypatch):
+    monkeypatch.setattr(probing, "WAY_SECONDS", 4.0)
+    link = await measured_at(homes, 0.05)
+    assert "answered at first; then the way was too slow, or broke off" in link.trouble
+
+
+class SlowCoordinator:
+    """Answers for a coordinator behind whom a way takes `seconds` to be measured."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    async def call(self, request, *, timeout):
+        if timeout < self.seconds:
+            raise PeersMissing("gave up while it was measured")
+        way = LinkSpeed(json.loads(request)["peer"], 1.0, 40.0, 0.5)
+        return json.dumps({"data": asdict(way)}).encode()
+
+
+async def test_a_way_may_take_as_long_to_measure_as_the_participants_allow():
+    operator = Operator(SlowCoordinator(probing.ASKED_SECONDS))
+    links = await deployed.survey(operator, "abc", lambda _: None)
+    assert list(links) == list(itertools.permutations("abc", 2))
+    assert probing.WAY_SECONDS < probing.ASKED_SECONDS
+
+
+async def test_a_way_that_cannot_be_measured_is_named_with_both_its_ends(monkeypatch):
+    async def link(self, participant, peer):
+        return asdict(LinkSpeed(peer, trouble="b at b:1 did not answer"))
+
+    monkeypatch.setattr(Operator, "link", link)
+    words = "a cannot measure its way to b: b at b:1 did not answer"
+    with pytest.raises(PeersMissing, match=words) as missing:
+        await deployed.survey(Operator(SlowCoordinator(0)), "abc", lambda _: None)
+    assert "mend this way" in missing.value.fix
+
+
+@pytest.mark.parametrize("way", [("ann", "zed"), ("zed", "ann"), ("boss", "zed")])
+async def test_only_who_is_on_the_roster_is_measured(homes, way):
+    survey = Survey(Identity.load(homes["boss"]), lambda: {"ann": "a:1"}, lambda: "")
+    with pytest.raises(RequestRefused, match="zed is not on the coordinator's roster"):
+        await survey.measure(*way)
+
+
+async def test_who_measures_for_long_is_said_again(monkeypatch):
+    monkeypatch.setattr(deployed, "SPEAK_EVERY", -1.0)
+    said = []
+    await deployed.survey(Operator(SlowCoordinator(0)), "abc", said.append)
+    assert said[:3] == [
+        "a measures its way to 2 others",
+        "a has measured 0 of 2, next its way to b",
+        "a has measured 1 of 2, next its way to c",
+    ]
+
+
+def fast(names):
+    """Ways that cost nothing between all of them."""
+    figures = {"rtt_ms": 1.0, "mbit": 1e4}
+    return {pair: {"peer": pair[1], **figures} for pair in itertools.permutations(names, 2)}
+
+
+def of_sixteen(**sections):
+    """A round of a job among sixteen parties."""
+    return deployed.bench_of(JobSettings(rounds=3, training=VECTORS, **sections), 16, 0)
+
+
+def test_a_round_is_predicted_with_the_job_s_own_thresholds_and_budget():
+    protocol = {"minimum_cluster": 7, "strict_queries": True, "adversaries": 1, "colluders": 3}
+    bench = of_sixteen(protocol=protocol, clustering={"query_budget": 2000})
+    assert (bench.colluders, bench.stragglers, bench.adversaries) == (3, 1, 1)
+    assert bench.clusters == 2
+    assert (bench.job.clustering.query_budget, bench.job.rounds) == (2000, 3)
+    assert bench.job.protocol.minimum_cluster == 7
+
+
+def test_what_a_job_asks_for_is_what_its_prediction_costs():
+    names = (COORDINATOR, *party_names(16))
+    plain, strict = (
+        deployed.predicted(of_sixteen(**sections), fast(names), COORDINATOR)
+        for sections in (
+            {},
+            {"protocol": {"strict_queries": True}, "clustering": {"query_budget": 2000}},
+        )
+    )
+    batches = (plain["flights"] - 5) // 2
+    assert strict["flights"] == 5 + 3 * batches
+    masks = 5 * 8 * (2000 - 768)  # Of T + 1 + S dealers, to n − 1 − D = 1 party.
+    assert strict["payload_sent_by_parties"] - plain["payload_sent_by_parties"] == masks
+
+
+def test_a_job_that_cannot_be_run_is_refused_before_anything_is_measured(tmp_path):
+    class Unmeasured(Operator):
+        async def participants(self):
+            return [COORDINATOR, "ann", "bob", "carl"], {}
+
+        async def link(self, participant, peer):
+            raise AssertionError("measured first")
+
+    def with_operator(tls, address, coordinator, verb):
+        return asyncio.run(verb(Unmeasured(SlowCoordinator(0))))
+
+    for text, words in (
+        ('[clip]\nweights = "openai"', "add --dim with clip.tokens (8)"),
+        ('[protocol]\ncolluders = 2\n[training]\nkind = "vectors"', "n ≥ 2"),
+    ):
+        job = tmp_path / "job.toml"
+        job.write_text(text)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(commands, "with_operator", with_operator)
+            done = CliRunner().invoke(app, ["network", "--tls", "pki", "--job", str(job)])
+        assert done.exit_code == 2, done.stderr
+        assert words in done.stderr
+
+
+def test_how_long_a_prompt_of_the_embedded_model_is_needs_no_telling():
+    assert deployed.bench_of(JobSettings(), 4, 0).dim == 8 * 128
+    assert deployed.bench_of(JobSettings(), 4, 512).dim == 512
+    other = JobSettings(clip={"weights": "openai"})
+    assert deployed.bench_of(other, 4, 4096).dim == 4096
+    with pytest.raises(ConfigError, match="the text tower of ViT-B-16") as refusal:
+        deployed.bench_of(other, 4, 0)
     assert "add --dim" in refusal.value.fix
-    assert deployed.dim_of(JobSettings(rounds=1), 512) == 512

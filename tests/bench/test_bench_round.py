@@ -190,7 +190,7 @@ def _lives(path: Path) -> bool:
 def test_a_network_that_is_none_is_refused():
     done = CliRunner().invoke(app, ["round", "--net", "wlan"])
     assert done.exit_code == 2
-    assert "'wlan' is no network profile" in done.stderr
+    assert "'wlan' is neither a network profile nor a .toml file" in done.stderr
 
 
 def test_seconds_are_predicted_by_latency_critical_bytes_and_cores(monkeypatch):
@@ -209,7 +209,7 @@ def test_seconds_are_predicted_by_latency_critical_bytes_and_cores(monkeypatch):
 
 
 def test_as_many_clusters_are_planted_as_can_open_a_mean_but_three():
-    assert [most_clusters(n, t) for n, t in ((4, 1), (10, 2), (12, 2), (32, 6))] == [1, 2, 3, 3]
+    assert [most_clusters(*sizes) for sizes in ((4, 3), (10, 4), (12, 4), (32, 8))] == [1, 2, 3, 3]
 
 
 def test_a_helper_sends_no_sum_to_itself_and_none_to_a_small_cluster():

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import pytest
 
+from secfpp.bench.links import network_named
 from secfpp.errors import ConfigError
 from secfpp.settings.loading import load
 from secfpp.settings.network import NetworkSettings
@@ -60,6 +61,10 @@ def test_who_is_at_no_site_is_named(network):
         ),
         (LINKED + "[profiles.far]\nrtt_ms = -1", "profiles.far.rtt_ms: Input should be greater"),
         (LINKED + "[profiles.far]\nrtt = 1", "profiles.far.rtt is no setting"),
+        (LINKED + "[profiles.far]\nmbit = inf", "profiles.far.mbit: Input should be a finite"),
+        (LINKED + "[profiles.far]\njitter_ms = inf", "far.jitter_ms: Input should be a finite"),
+        (LINKED + "[profiles.far]\nstall_ms = nan", "far.stall_ms: Input should be a finite"),
+        (LINKED + "[profiles.far]\nstall_ms = 1e300", "far.stall_ms: Input should be less than"),
         ('[[links]]\nlisten = "a:1"\nto = "b:1"', "the link to b:1 needs either"),
         (
             LINKED + '[[links]]\nlisten = "a:1"\nto = "b:1"\nmembers = ["ann", "carl"]',
@@ -70,3 +75,10 @@ def test_who_is_at_no_site_is_named(network):
 def test_a_mistake_is_named(network, text, words):
     with pytest.raises(ConfigError, match=words):
         network(text)
+
+
+@pytest.mark.parametrize("name", ["wlan", "tests"])
+def test_what_is_no_network_is_refused_with_all_that_would_be_one(name):
+    with pytest.raises(ConfigError, match="is neither a network profile nor") as no:
+        network_named(name)
+    assert no.value.fix == "use one of none, lan, wan, slow, or a network.toml with sites"

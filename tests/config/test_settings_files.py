@@ -15,6 +15,7 @@ from secfpp.errors import ConfigError
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings, job_from
 from secfpp.settings.loading import load, origins
+from secfpp.settings.network import NetworkSettings
 from secfpp.settings.rounds import default_colluders, round_params
 
 MODELS = {
@@ -115,6 +116,22 @@ def test_a_seed_beyond_the_largest_whole_number_of_toml_is_refused(tmp_path):
     party = f'state_dir = "s"\n[tls]\ndirectory = "p"\n[data]\nseed = {2**63}'
     with pytest.raises(ConfigError, match=f"data.{said}"):
         load(PartySettings, written(tmp_path, party), {})
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize("key", ["protocol.clip", "clustering.apart", "training.learning_rate"])
+def test_a_number_that_is_not_finite_is_refused(tmp_path, key, value):
+    table, name = key.split(".")
+    path = written(tmp_path, f"[{table}]\n{name} = {value}")
+    with pytest.raises(ConfigError, match=f"{key}: Input should be a finite number"):
+        load(JobSettings, path, {})
+
+
+def test_what_is_wrong_with_a_whole_table_is_said_without_an_empty_key(tmp_path):
+    path = written(tmp_path, '[sites]\nhere = ["ann"]\nthere = ["ann"]')
+    with pytest.raises(ConfigError) as refusal:
+        load(NetworkSettings, path, {})
+    assert str(refusal.value) == f"{path}: ann is at two sites; everyone is at one"
 
 
 def test_toml_that_is_none_and_a_file_that_is_not_there_are_named(tmp_path):

@@ -13,6 +13,7 @@ from secfpp.errors import ConfigError
 from secfpp.learn.embedded import (
     embedded_photographs,
     embedded_train_test,
+    embedded_width,
     rendered,
     tiny_clip_directory,
 )
@@ -76,6 +77,7 @@ def test_the_weights_are_finite_half_precision_of_the_configured_shape() -> None
     weights = load_file(folder / "weights.safetensors")
     text = config["text_cfg"]
     assert weights["token_embedding.weight"].shape == (text["vocab_size"], text["width"])
+    assert weights["token_embedding.weight"].shape[1] == embedded_width()
     assert weights["positional_embedding"].shape == (text["context_length"], text["width"])
     assert weights["text_projection"].shape == (text["width"], config["embed_dim"])
     floats = [value for value in weights.values() if value.dtype.kind == "f"]

@@ -209,9 +209,17 @@ def test_an_unknown_profile_and_an_address_without_port_are_refused_in_words():
 async def test_a_taken_address_is_named():
     relay = Relay("127.0.0.1:1", PROFILES["none"])
     port = await relay.start()
-    with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}"):
+    with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}") as refusal:
         await Relay("127.0.0.1:1", PROFILES["none"], listen=f"127.0.0.1:{port}").start()
     await relay.close()
+    assert "stop what listens there" in refusal.value.fix
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+async def test_an_address_of_another_machine_or_none_is_not_called_taken(host):
+    with pytest.raises(ConfigError, match=f"cannot listen on {host}:8080") as refusal:
+        await Relay("127.0.0.1:1", PROFILES["none"], listen=f"{host}:8080").start()
+    assert "write a host of this machine's" in refusal.value.fix
 
 
 def test_netem_says_plainly_where_it_is_not_there(monkeypatch, tmp_path):
