@@ -1,4 +1,7 @@
-"""What a daemon asks of its own process before it listens: memory kept, and nobody interrupted.
+"""What a daemon asks of its own process before it listens: nothing shown, nobody interrupted.
+
+A crash writes no core file, in which prompts, shares and keys would lie in clear, and no file that
+the daemon makes can be read by others, whoever makes it. The trainer's process inherits both.
 
 A share of a vector of a million values is a megabyte, and so are the buffers it passes on its way.
 The C library gives blocks of that size back to the system at once, and gets them again page by
@@ -14,6 +17,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import resource
 from typing import Final
 
 KEPT_BLOCK_BYTES: Final = 32 * 2**20
@@ -30,6 +34,8 @@ def settle() -> None:
 
     Other C libraries than GNU's, and systems that know no SCHED_BATCH, are left as they are.
     """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(AttributeError, OSError):
         if os.sched_getscheduler(0) == os.SCHED_OTHER:  # Else somebody has chosen what it is.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -1,8 +1,9 @@
-"""A daemon asks to interrupt nobody, where nobody has chosen otherwise and it may ask."""
+"""What a daemon asks of its process: no core, no file for others, no interruption of others."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -34,3 +35,18 @@ print(os.sched_getscheduler(0) == os.{policy})
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "True\n"
+
+
+def test_a_settled_process_that_crashes_leaves_no_core_and_makes_no_file_for_others(tmp_path):
+    script = """
+import ctypes
+from pathlib import Path
+from secfpp.transport import process
+process.settle()
+Path("made").write_text("here")
+ctypes.string_at(0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True)
+    assert done.returncode == -signal.SIGSEGV
+    (made,) = tmp_path.iterdir()
+    assert made.stat().st_mode & 0o777 == 0o600
