@@ -78,6 +78,23 @@ def test_the_seconds_of_a_round_are_maxima_over_parties_and_the_table_says_so(fi
     assert "the phases, each of another, may add up to more" in told
 
 
+def test_a_value_on_the_ledger_over_m_and_the_scale_is_the_distance_to_a_mean(finished):
+    data, _, home = finished
+    coordinator_run, party_runs = runs_of(home, data["run"])
+    entry = json.loads((coordinator_run / "ledger.json").read_text())["rounds"][0]
+    scale = 2 ** entry["parameters"]["sharings"][0]["fraction_bits"]
+    prompts = {
+        name: load_file(run / "round-1" / "domain_prompt.safetensors")["context"].ravel()
+        for name, run in party_runs.items()
+    }
+    opened = entry["opened_to_coordinator"]["distances"]
+    assert max(len(line["members"]) for line in opened) > 1
+    for line in opened:
+        mean = np.mean([prompts[name] for name in line["members"]], axis=0)
+        told = int(line["value"]) ** 0.5 / (len(line["members"]) * scale)
+        assert told == pytest.approx(np.linalg.norm(prompts[line["subject"]] - mean), rel=1e-4)
+
+
 def test_one_flipped_bit_anywhere_fails_the_verification(finished):
     data, _, home = finished
     coordinator_run, party_runs = runs_of(home, data["run"])
