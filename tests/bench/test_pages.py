@@ -32,6 +32,14 @@ def test_each_chart_has_its_figures_in_a_table_and_says_where_they_are_from(page
         assert re.search(r"commit [0-9a-f]{7,12}; \d{4}-\d\d-\d\d; seed \d+", section)
 
 
+def test_no_two_elements_of_the_page_share_an_id_and_each_reference_finds_its_own(page):
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    references = re.findall(r'(?:href="|url\()#([^")]+)', page)
+    assert references
+    assert set(references) <= set(ids)
+
+
 def test_the_page_fetches_nothing_and_takes_its_colours_from_the_reader(page):
     assert "prefers-color-scheme: dark" in page
     assert "var(--ink)" in page
