@@ -112,22 +112,37 @@ def growth(data: dict[str, Any]) -> str:
     rows = sorted((row for row in rows if row["clusters"] == 2), key=lambda row: row["parties"])
     figure, (axes,) = panels(1, width=5.5)
     places = [row["parties"] for row in rows]
-    line(axes, places, [row["cpu_seconds"] for row in rows], "CPU seconds, all", PALETTE[0])
+    line(axes, places, [row["cpu_seconds"] for row in rows], "CPU seconds of all", PALETTE[0])
     a_party = [row["payload_bytes_a_party"] / 1e6 for row in rows]
-    line(axes, places, a_party, "MB a party", PALETTE[1], "s-")
+    line(axes, places, a_party, "MB that a party sends", PALETTE[1], "s-")
     logarithmic(axes, places)
     axes.set_xlabel("parties")
     legend(figure, axes)
-    keys = ("case", "parties", "dim", "chunks", "cpu_seconds", "peak_memory_mb", "messages")
-    more = ("payload_bytes_a_party", "payload_bytes_formula", "payload_bytes", "exact")
+    keys = ("case", "parties", "dim", "colluders", "chunks", "cpu_seconds", "peak_memory_mb")
+    sizes = ("payload_bytes_a_party", "payload_bytes", "payload_bytes_formula")
     table = tabled(
-        (*keys, *more), [[row[key] for key in (*keys, *more)] for row in data["results"]]
+        (
+            *("case", "n", "d", "T", "K", "CPU s of all", "peak memory of all, MB"),
+            *("a party sends, MB", "all send, MB", "closed form of all, MB", "messages", "exact"),
+        ),
+        [
+            [
+                *(row[key] for key in keys),
+                *(row[key] / 1e6 for key in sizes),
+                row["messages"],
+                row["exact"],
+            ]
+            for row in data["results"]
+        ],
     )
+    names = {"parties": "n", "dim": "d"}
     exponents = "; ".join(
-        f"CPU ~ {size}^{of['cpu_seconds']}, bytes a party ~ {size}^{of['payload_bytes_a_party']}"
+        f"with {names[size]}, CPU seconds of all grow as {names[size]}^{of['cpu_seconds']} and "
+        f"bytes of a party as {names[size]}^{of['payload_bytes_a_party']}"
         for size, of in data["growth"].items()
     )
     words = (
-        f"Whole rounds of the same machines in one process, without network. Fitted: {exponents}."
+        "Whole rounds of the same machines in one process, without network or signatures; the "
+        f"chart has those of two clusters. Exponents fitted by least squares: {exponents}."
     )
     return section("Growth", words, svg(figure, "growth", "lines"), table, data)
