@@ -65,10 +65,12 @@ def section(title: str, words: str, chart: str, table: str, data: dict[str, Any]
 
 
 def tabled(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; floats with three digits that count."""
+    """A table; floats with three digits that count or all before the point, a dash for None."""
 
     def cell(value: object) -> str:
-        return f"{value:.3g}" if isinstance(value, float) else html.escape(str(value))
+        if isinstance(value, float):
+            return f"{value:.3g}" if abs(value) < 1e3 else f"{value:,.0f}"
+        return "–" if value is None else html.escape(str(value))
 
     head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
     body = "".join(

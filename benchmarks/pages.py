@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import beside_others
+import fault_matrix
 import many_parties
+import pieces
 import sections
 from glossary import TERMS
 from layout import page
@@ -29,6 +31,11 @@ PAGES: dict[str, tuple[Callable[[dict[str, Any]], str], ...]] = {
     "round-large": (many_parties.on_the_clock, many_parties.sent_by_part),
     "distances": (beside_others.beside_others,),
     "large": (many_parties.growth,),
+    "algebra": (pieces.arithmetic,),
+    "packing": (pieces.packing,),
+    "train": (pieces.towers,),
+    "shaper": (pieces.shaper,),
+    "faults": (fault_matrix.matrix,),
 }
 
 

@@ -33,6 +33,23 @@ def test_each_chart_has_its_figures_in_a_table_and_says_where_they_are_from(page
         assert re.search(r"commit [0-9a-f]{7,12}; \d{4}-\d\d-\d\d; seed \d+", section)
 
 
+def test_each_file_of_results_is_drawn_or_said_not_to_be(page):
+    told = (ROOT / "docs" / "measuring.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.*)$", told, re.M))
+    stored = {path.stem for path in (ROOT / "benchmarks" / "results").glob("*.json")}
+    assert set(rows) == stored
+    drawn = {re.findall("<h2>(.*?)</h2>", section)[0] for section in page.split("<section>")[1:]}
+    assert {
+        "Arithmetic",
+        "Packing of residues",
+        "Text tower",
+        "The slow network",
+        "Faults",
+    } <= drawn
+    apart = {name for name, row in rows.items() if "Not on the page" in row}
+    assert apart == {"demo-seeds", "embedded-default"}
+
+
 def test_the_page_begins_with_what_its_letters_and_words_mean(page):
     top = page.split("<section>")[0]
     terms = re.findall("<dt>(.*?)</dt><dd>.+?</dd>", top)
