@@ -11,7 +11,7 @@ STAMP := $(VENV)/installed
 help:
 	@echo "make demo      a whole federation on this machine, verified"
 	@echo "make test      all tests, and a few cells of the fault matrix"
-	@echo "make faults    the whole fault matrix, in 25 minutes"
+	@echo "make faults    the whole fault matrix; about 13 minutes on two cores"
 	@echo "make images    the images of docker-compose.yml, labelled with version and commit"
 	@echo "make test-docker  a federation in containers, on a real engine"
 	@echo "make test-chart   the Helm chart, rendered and held against the schemas"

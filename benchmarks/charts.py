@@ -86,7 +86,7 @@ def legend(figure: Figure, axes: Axes) -> None:
 
 
 def svg(figure: Figure, name: str, description: str) -> str:
-    """The figure as an element of a page; the same data gives the same bytes."""
+    """The figure as an element of a page, its ids under its name; the same data, the same bytes."""
     with mpl.rc_context({"svg.hashsalt": name}):
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
@@ -94,5 +94,6 @@ def svg(figure: Figure, name: str, description: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r'(width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = text.replace("<svg ", f'<svg role="img" aria-label="{description}" ', 1)
     return text.replace(INK, "var(--ink)").replace(FAINT, "var(--faint)")

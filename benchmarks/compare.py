@@ -40,6 +40,8 @@ PACKAGES = {"mpyc": ("mpyc==0.11", "numpy", "gmpy2"), "flower": ("flwr==1.42.0",
 MODULUS = 2**61 - 1
 DIM, LARGE = 8192, 1_000_000
 SIZES = {10: 2, 20: 4}  # Parties and colluders.
+MEAN_PARTIES, MEAN_COLLUDERS = 20, 4
+THRESHOLD = 11  # So many of SecAgg+'s clients open a mean.
 
 Costs = dict[str, list[float]]
 """`seconds` and `cpu_seconds` of each repeat, and what else is told of each."""
@@ -62,8 +64,8 @@ def main() -> None:
             n, t, DIM, chosen.repeats, "--adversaries", "1"
         )
     few = max(2, chosen.repeats // 2)
-    works["W3 secfpp"] = lambda: secfpp(20, 4, LARGE, few, "--work", "mean")
-    works["W3 flower"] = lambda: flower(20, 11, few)
+    works["W3 secfpp"] = lambda: secfpp(MEAN_PARTIES, MEAN_COLLUDERS, LARGE, few, "--work", "mean")
+    works["W3 flower"] = lambda: flower(MEAN_PARTIES, THRESHOLD, few)
     told: dict[str, Costs] = {}
     for turn in range(chosen.rounds):
         for name, work in works.items():

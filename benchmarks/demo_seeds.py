@@ -56,7 +56,7 @@ def measured(parties: int, seed: int) -> dict[str, object]:
         "seconds": round(time.monotonic() - start, 1),
         "verify": data["verify"],
         "adjusted_rand_index": [adjusted_rand_index(r["assignment"], true) for r in rounds],
-        "queries": [r["queries"] for r in rounds],
+        "distances": [r["distances"] for r in rounds],
         "flights": [r["flights"] for r in rounds],
         "round_seconds": [r["seconds"] for r in rounds],
         "sent_bytes": [sum(b["sent"] for b in r["bytes"].values()) for r in rounds],

@@ -11,8 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import beside_others
+import fault_matrix
 import many_parties
+import pieces
 import sections
+from glossary import TERMS
 from layout import page
 
 RESULTS = Path(__file__).parent / "results"
@@ -25,8 +29,13 @@ PAGES: dict[str, tuple[Callable[[dict[str, Any]], str], ...]] = {
         sections.overhead,
     ),
     "round-large": (many_parties.on_the_clock, many_parties.sent_by_part),
-    "distances": (sections.beside_peers,),
+    "distances": (beside_others.beside_others,),
     "large": (many_parties.growth,),
+    "algebra": (pieces.arithmetic,),
+    "packing": (pieces.packing,),
+    "train": (pieces.towers,),
+    "shaper": (pieces.shaper,),
+    "faults": (fault_matrix.matrix,),
 }
 
 
@@ -40,7 +49,7 @@ def main() -> None:
     """Write the page."""
     made = [make(loaded(name)) for name, makers in PAGES.items() for make in makers]
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / "index.html"
-    target.write_text(page("SecFPP measured", made), "utf-8")
+    target.write_text(page("SecFPP measured", TERMS, made), "utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import Any
 
 from charts import PALETTE, legend, line, logarithmic, panels, stacked, svg
@@ -26,7 +25,10 @@ def seconds_by_phase(data: dict[str, Any]) -> str:
     axes[0].set_ylabel("seconds of a round")
     legend(figure, axes[0])
     table = tabled(
-        ("network", "n", *PHASES, "seconds", "predicted", "of it wire", "plain FedAvg"),
+        (
+            *("network", "n", *(f"{phase}, s" for phase in PHASES), "in all, s", "predicted, s"),
+            *("of it latency and bytes, s", "plain FedAvg, s"),
+        ),
         [
             (
                 row["net"],
@@ -64,12 +66,12 @@ def computing_by_stage(data: dict[str, Any]) -> str:
     axes.set_ylabel("CPU milliseconds of the slowest party")
     legend(figure, axes)
     table = tabled(
-        ("n", *PHASES, "all daemons together, s"),
+        ("n", *(f"{phase}, ms" for phase in PHASES), "all daemons together, ms"),
         [
             (
                 row["parties"],
                 *(1e3 * row["phases"][phase]["compute"] for phase in PHASES),
-                row["cpu_seconds"],
+                1e3 * row["cpu_seconds"],
             )
             for row in rows
         ],
@@ -132,7 +134,7 @@ def overhead(data: dict[str, Any]) -> str:
         places = [row["parties"] for row in here]
         line(seconds, places, [row["seconds"] for row in here], net, colour)
         line(moved, places, [row["bytes_payload"] for row in here], net, colour)
-    for axes, title in ((seconds, "seconds"), (moved, "bytes")):
+    for axes, title in ((seconds, "times the seconds"), (moved, "times the bytes")):
         logarithmic(axes, sorted({row["parties"] for row in rows}))
         axes.set_title(title)
         axes.set_xlabel("parties")
@@ -141,13 +143,8 @@ def overhead(data: dict[str, Any]) -> str:
     legend(figure, seconds)
     table = tabled(
         (
-            "network",
-            "n",
-            "seconds",
-            "bytes",
-            "CPU",
-            "measured over predicted",
-            "clock over measured",
+            *("network", "n", "times the seconds", "times the bytes", "times the CPU seconds"),
+            *("seconds measured over predicted", "seconds of the clock over measured"),
         ),
         [
             (
@@ -163,37 +160,9 @@ def overhead(data: dict[str, Any]) -> str:
         ],
     )
     words = (
-        "What secrecy costs over plain federated averaging on the same transport, in the same run. "
+        "How many times what plain federated averaging takes on the same transport, in the same "
+        "run: all figures are ratios. "
         "Without latency the flights are free and CPU decides; on a slow network the flights do: "
         "5 + 2 a batch against 2."
     )
     return section("Overhead", words, svg(figure, "overhead", "lines"), table, data)
-
-
-def beside_peers(data: dict[str, Any]) -> str:
-    """CPU seconds of the same work by MPyC, Flower and SecFPP."""
-    results: dict[str, Row] = data["results"]
-    labels = list(results)
-    values = [statistics.median(row["cpu_seconds"]) for row in results.values()]
-    table = tabled(
-        ("work and system", "CPU s of all, median", "from", "to", "seconds", "MB"),
-        [
-            (
-                name,
-                statistics.median(row["cpu_seconds"]),
-                min(row["cpu_seconds"]),
-                max(row["cpu_seconds"]),
-                statistics.median(row["seconds"]),
-                statistics.median(row["bytes"]) / 1e6 if row.get("bytes") else "–",
-            )
-            for name, row in results.items()
-        ],
-    )
-    figure, (axes,) = panels(1, width=7)
-    axes.barh(labels, values, color=PALETTE[0], height=0.6)
-    axes.set_xscale("log")
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel("CPU seconds of all processes")
-    words = "The same inputs, in turn in one run: medians."
-    return section("Beside others", words, svg(figure, "peers", "bars"), table, data)

@@ -272,6 +272,7 @@ def main() -> None:
     task = Photographs()
     weights = (tiny_clip_directory() / "weights.safetensors").read_bytes()
     report = {
+        "schema_version": 1,
         **provenance(PAIRED_SEEDS[0]),
         "threads": 1,
         "torch": torch.__version__,

@@ -15,7 +15,7 @@ from secfpp.journal.files import read_json
 
 
 def run_demo(scenario: Scenario, home: Path, told: Told) -> dict[str, object]:
-    """Run the scenario with its files below `home`; returns the data of interfaces.md (`demo`)."""
+    """Run the scenario with its files below `home`; returns the data that the demo prints."""
     federation = Federation(home, scenario.sections)
     try:
         federation.start()
@@ -27,7 +27,11 @@ def run_demo(scenario: Scenario, home: Path, told: Told) -> dict[str, object]:
 
 
 def collect(federation: Federation, scenario: Scenario, run: str) -> dict[str, object]:
-    """Read every process's run directory, verify, and put it together."""
+    """Read every process's run directory, verify, and put it together.
+
+    Of each round `seconds` has, by phase, those of the party that took longest in it, and as
+    `total` those of the party that took longest over all: the phases may add up to more.
+    """
     coordinator_run = federation.home / COORDINATOR / run
     homes = {name: federation.home / name / run for name in federation.parties}
     ledger = json.loads((coordinator_run / "ledger.json").read_text("utf-8"))
@@ -64,7 +68,7 @@ def _round(entry: dict, manifests: dict[str, dict[str, object]]) -> dict[str, ob
     told: dict[str, object] = {
         "round": entry["round"],
         "assignment": entry["opened_to_everyone"]["assignment"],
-        "queries": len(entry["opened_to_coordinator"]["distances"]),
+        "distances": len(entry["opened_to_coordinator"]["distances"]),
         "flights": entry["flights"],
         "seconds": {
             phase: max(note["seconds"].get(phase, 0.0) for note in notes.values())

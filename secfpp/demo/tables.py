@@ -45,14 +45,15 @@ def _rounds(data: Json) -> None:
         [
             str(one["round"]),
             str(1 + max(one["assignment"].values())),
-            str(one["queries"]),
+            str(one["distances"]),
             str(one["flights"]),
             *(f"{one['seconds'][phase]:.2f}" for phase in phases),
         ]
         for one in data["rounds"]
     ]
     header = ("round", "clusters", "distances", "flights", *phases)
-    show_table("Rounds, and the seconds of the slowest party in each phase", header, rows)
+    show_table("Rounds, in each column the seconds of the party that took longest", header, rows)
+    say("total is that of one party: the phases, each of another, may add up to more\n")
 
 
 def _disclosed(data: Json) -> None:

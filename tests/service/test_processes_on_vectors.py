@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits, free_ports
 from secfpp.demo.run import collect, run_demo
 from secfpp.demo.scenario import Training, scenario
+from secfpp.demo.tables import show
 from secfpp.demo.verify import verify
 from secfpp.errors import RoundFailed
 from secfpp.operator.client import Operator
@@ -53,11 +54,45 @@ def test_the_secure_run_equals_the_plain_one_and_finds_the_domains(finished):
     assert check["assignments_equal"]
     assert check["distances_equal"]
     assert check["levels_equal"]
-    assert check["distance_checks"] == sum(r["queries"] for r in data["rounds"])
+    assert check["distance_checks"] == sum(r["distances"] for r in data["rounds"])
     assert 0 < check["prompt_max_abs_error"] <= check["prompt_error_bound"]
     assert data["adjusted_rand_index"] == 1.0
     assert data["processes"] == 9
     assert [r["flights"] for r in data["rounds"]][1:] == [11, 11]
+
+
+def test_the_seconds_of_a_round_are_maxima_over_parties_and_the_table_says_so(finished, capsys):
+    data, _, home = finished
+    _, party_runs = runs_of(home, data["run"])
+    spent = [
+        json.loads((run / "manifest.json").read_text())["rounds"][0]["seconds"]
+        for run in party_runs.values()
+    ]
+    assert data["rounds"][0]["seconds"] == {
+        phase: max(one.get(phase, 0.0) for one in spent)
+        for phase in ("train", "share", "check", "cluster", "sum", "total")
+    }
+    show(data)
+    told = capsys.readouterr().err
+    assert "in each column the seconds of the party that took longest" in told
+    assert "the phases, each of another, may add up to more" in told
+
+
+def test_a_value_on_the_ledger_over_m_and_the_scale_is_the_distance_to_a_mean(finished):
+    data, _, home = finished
+    coordinator_run, party_runs = runs_of(home, data["run"])
+    entry = json.loads((coordinator_run / "ledger.json").read_text())["rounds"][0]
+    scale = 2 ** entry["parameters"]["sharings"][0]["fraction_bits"]
+    prompts = {
+        name: load_file(run / "round-1" / "domain_prompt.safetensors")["context"].ravel()
+        for name, run in party_runs.items()
+    }
+    opened = entry["opened_to_coordinator"]["distances"]
+    assert max(len(line["members"]) for line in opened) > 1
+    for line in opened:
+        mean = np.mean([prompts[name] for name in line["members"]], axis=0)
+        told = int(line["value"]) ** 0.5 / (len(line["members"]) * scale)
+        assert told == pytest.approx(np.linalg.norm(prompts[line["subject"]] - mean), rel=1e-4)
 
 
 def test_one_flipped_bit_anywhere_fails_the_verification(finished):
