@@ -133,7 +133,8 @@ def test_after_a_sum_no_attempt_with_other_members_is_joined(federation):
     for party in network.parties.values():
         assert isinstance(party.result, Failed)
         assert party.result.code == "attempt"
-    assert not [p for p in network.delivered if isinstance(p.message, SumShare)]
+        assert "accepted an assignment of this round among another roster" in party.result.reason
+    assert not [p for p in network.delivered if isinstance(p.message, Deal | SumShare)]
 
 
 def test_without_that_rule_two_attempts_show_one_partys_prompt_by_subtraction(federation):

@@ -10,7 +10,7 @@ from secfpp.algebra.field import stack, sum_of
 from secfpp.cluster.queries import Query
 from secfpp.errors import PolicyRefusal
 from secfpp.protocol.disclosure import View, check_batch
-from secfpp.protocol.messages import Echo, EchoStage, SumShare
+from secfpp.protocol.messages import Deal, Echo, EchoStage, SumShare
 from secfpp.protocol.party_states import Failed, Finished
 
 COLLUDERS = ("party-0", "party-1")
@@ -68,7 +68,8 @@ def test_who_vouched_for_an_assignment_joins_no_later_attempt_among_others(feder
     for party in second.parties.values():
         assert isinstance(party.result, Failed)
         assert party.result.code == "attempt"
-    assert not [p for p in second.delivered if isinstance(p.message, SumShare)]
+        assert "accepted an assignment of this round among another roster" in party.result.reason
+    assert not [p for p in second.delivered if isinstance(p.message, Deal | SumShare)]
 
 
 def test_if_only_senders_were_bound_two_sums_of_one_round_would_be_opened(federation):

@@ -13,8 +13,17 @@ import pytest
 
 from secfpp.protocol import coordinator_states
 from secfpp.protocol.coordinator_states import Closed
-from secfpp.protocol.messages import CloseDealing, Deal, Halt, RoundMessage
-from secfpp.protocol.party_states import Failed, Finished, Running, Sharing
+from secfpp.protocol.messages import (
+    Ask,
+    Assign,
+    CloseDealing,
+    Deal,
+    Dispute,
+    Halt,
+    Open,
+    RoundMessage,
+)
+from secfpp.protocol.party_states import Failed, Finished, Running, Sharing, Waiting
 
 from .liars import require_only_liars_are_named, with_liars
 
@@ -93,6 +102,41 @@ def test_any_message_in_any_state_harms_nobody_else(
             hit += 1
     record_property(f"(state, message) pairs of the {target.split('-')[0]} hit by a liar", hit)
     assert hit == len(STATES[target]) * len(MESSAGES)
+
+
+COMMANDS = (Open, CloseDealing, Dispute, Ask, Assign)
+
+
+class Usurping(Meddling):
+    """As soon as `target` is in `state`, SENDER's command changes nothing there."""
+
+    def __call__(self, network):
+        machine = network.parties[self._target]
+        handle = machine.handle
+
+        def watched(sender, message):
+            if sender != SENDER or message is not self._message:
+                return handle(sender, message)
+            before = machine.state
+            assert handle(sender, message) == []
+            assert machine.state is before
+            self.reasons = [v.reason for v in machine.violations if v.peer == SENDER]
+            return []
+
+        machine.handle = watched
+        super().__call__(network)
+
+
+@pytest.mark.parametrize("state", [Waiting, *get_args(Running)])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_of_a_party_is_obeyed_in_any_state(federation, command, state):
+    """It is the very command that the coordinator gave in a run of the same attempt."""
+    setup = federation(parties=11, colluders=2, adversaries=2, stragglers=1, seed=3)
+    usurping = Usurping("party-4", state, strays(setup)[command])
+    for seed in range(ORDERS):
+        if not usurping.came:
+            a_round(setup, seed, usurping)
+    assert usurping.reasons == [f"sent {command.__name__} as if it coordinated"]
 
 
 def test_with_no_liar_allowed_for_such_a_deal_makes_the_round_open_what_is_wrong(

@@ -75,9 +75,11 @@ class Ready:
         """Nothing is held."""
 
 
-def opening(attempt: int, witnesses: tuple[str, ...] = ()) -> Open:
+def opening(
+    attempt: int, witnesses: tuple[str, ...] = (), roster: tuple[str, ...] = ROSTER
+) -> Open:
     key = AttemptKey("run", 1, attempt)
-    return Open(round_params(JobSettings(), key, "boss", ROSTER, DIM, witnesses=witnesses))
+    return Open(round_params(JobSettings(), key, "boss", roster, DIM, witnesses=witnesses))
 
 
 def session_in(tmp_path: Path, job: JobSettings | None = None) -> tuple[PartySession, Outgoing]:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from secfpp.algebra.field import P
 from secfpp.cli import main
 from secfpp.demo.launcher import COORDINATOR, Federation
 from secfpp.demo.run import run_demo
 from secfpp.demo.scenario import Training, scenario
 from secfpp.errors import ConfigError
+from secfpp.journal import evidence
 from secfpp.journal.evidence import check_evidence
-from secfpp.pki import store
+from secfpp.pki import certificates, store
 from secfpp.pki.names import Role
+from secfpp.wire.codec import decode, encode
 
 pytestmark = pytest.mark.xdist_group("processes")
 
-LIAR_NAME = "party-5"
+LIAR_NAME, HONEST_DEALER = "party-5", "party-2"
 LIAR = """
 import sys
 from secfpp.protocol import answering, opening
@@ -67,6 +73,12 @@ def coordinator_run(lied_to):
     return home / COORDINATOR / data["run"]
 
 
+def authority_of(lied_to) -> bytes:
+    """The CA certificate as any party has it."""
+    _, home = lied_to
+    return (home / "pki" / "party-1" / "ca.crt").read_bytes()
+
+
 def test_what_was_opened_is_exact_though_one_party_lies(lied_to):
     data, _ = lied_to
     assert data["verify"]["passed"]
@@ -103,7 +115,6 @@ def _audit(lied_to, *options: str) -> list[str]:
 
 @pytest.mark.parametrize("change", ["blamed", "rule", "dealer", "a word", "a certificate"])
 def test_evidence_that_was_changed_proves_nothing(lied_to, tmp_path, change):
-    _, home = lied_to
     path = min(coordinator_run(lied_to).glob("evidence-*.json"))
     held = json.loads(path.read_text())
     if change in ("blamed", "dealer"):
@@ -119,7 +130,82 @@ def test_evidence_that_was_changed_proves_nothing(lied_to, tmp_path, change):
     changed = tmp_path / "evidence.json"
     changed.write_text(json.dumps(held))
     with pytest.raises(ConfigError, match=r"does not prove|is no evidence"):
-        check_evidence(changed, (home / "pki" / "party-1" / "ca.crt").read_bytes())
+        check_evidence(changed, authority_of(lied_to))
+
+
+def framing_the_dealer(lied_to, tmp_path, liars: int) -> Path:
+    """Evidence that would prove an honest dealer at fault: as many words each say one more."""
+    path = min(coordinator_run(lied_to).glob("evidence-*.json"))
+    held = json.loads(path.read_text())
+    assert (held["blamed"], held["dealer"]) == (LIAR_NAME, HONEST_DEALER)
+    held.update(blamed=HONEST_DEALER, rule="NO_WORD", opening=None)
+    honest = [word for word in held["words"] if word["party"] not in (LIAR_NAME, HONEST_DEALER)]
+    for word in honest[:liars]:
+        ready = decode(base64.b64decode(word["message"]), sender="a test")
+        received = tuple(
+            replace(item, checks=((item.checks[0] + 1) % P, *item.checks[1:]))
+            if item.dealer == HONEST_DEALER
+            else item
+            for item in ready.received
+        )
+        changed = encode(replace(ready, received=received))
+        word["message"] = base64.b64encode(changed).decode()
+    forged = tmp_path / "evidence.json"
+    forged.write_text(json.dumps(held))
+    return forged
+
+
+@pytest.mark.parametrize("liars", [1, 2])
+def test_a_check_value_that_was_changed_in_up_to_a_plus_one_words_proves_nothing(
+    lied_to, tmp_path, liars
+):
+    forged = framing_the_dealer(lied_to, tmp_path, liars)
+    with pytest.raises(ConfigError, match=r"did not sign the word that is shown as its own"):
+        check_evidence(forged, authority_of(lied_to))
+
+
+def test_if_signatures_were_not_checked_such_words_would_prove_an_honest_dealer_at_fault(
+    lied_to, tmp_path, monkeypatch
+):
+    forged = framing_the_dealer(lied_to, tmp_path, 2)
+    monkeypatch.setattr(evidence, "signature_holds", lambda *_: True)
+    assert HONEST_DEALER in check_evidence(forged, authority_of(lied_to))
+
+
+def with_certificate_of(lied_to, tmp_path, name: str, role: Role) -> Path:
+    """The liar's evidence, where the CA has certified its key once more, for this name and role."""
+    _, home = lied_to
+    authority = home / "pki" / "authority"
+    liar = store.Identity.load(home / "pki" / LIAR_NAME)
+    asked = certificates.make_request(liar._key, name, role)
+    issuer = x509.load_pem_x509_certificate((authority / "ca.crt").read_bytes())
+    key = certificates.load_key((authority / "ca.key").read_bytes())
+    issued = certificates.sign_request(asked, issuer, key, role=role)
+    held = json.loads(min(coordinator_run(lied_to).glob("evidence-*.json")).read_text())
+    held["certificates"][LIAR_NAME] = certificates.certificate_pem(issued).decode()
+    changed = tmp_path / "evidence.json"
+    changed.write_text(json.dumps(held))
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        (LIAR_NAME, Role.COORDINATOR),
+        (LIAR_NAME, Role.OPERATOR),
+        (HONEST_DEALER, Role.PARTY),
+    ],
+)
+def test_a_certificate_of_another_name_or_role_vouches_for_no_word(lied_to, tmp_path, name, role):
+    changed = with_certificate_of(lied_to, tmp_path, name, role)
+    with pytest.raises(ConfigError, match=rf"{LIAR_NAME} is not one of this federation"):
+        check_evidence(changed, authority_of(lied_to))
+
+
+def test_another_certificate_of_the_same_name_key_and_role_does(lied_to, tmp_path):
+    """So the test before differs from evidence that holds by the name or the role only."""
+    changed = with_certificate_of(lied_to, tmp_path, LIAR_NAME, Role.PARTY)
+    assert LIAR_NAME in check_evidence(changed, authority_of(lied_to))
 
 
 def test_a_ledger_that_was_changed_fails_the_audit(lied_to, tmp_path, capsys, monkeypatch):

@@ -1,11 +1,9 @@
-"""A party that crashed keeps to what it dealt and vouched for before (protocol.md §7, §8)."""
+"""A party that crashed keeps to what it dealt before (protocol.md §7, §8)."""
 
 from __future__ import annotations
 
 import asyncio
 
-from secfpp.party.memory import RunMemory
-from secfpp.protocol.circumstances import Release
 from secfpp.protocol.messages import (
     STARTED_AGAIN,
     Accept,
@@ -15,7 +13,7 @@ from secfpp.protocol.messages import (
 from secfpp.protocol.params import AttemptKey
 from secfpp.store.sealed import SealedStore
 
-from .party_alone import PEERS, ROSTER, Outgoing, conducted, opening, session_in, until
+from .party_alone import ROSTER, Outgoing, conducted, opening, session_in, until
 
 
 def dealt_after_a_crash(tmp_path, forget: bool) -> tuple[list[int], list[object]]:
@@ -89,22 +87,3 @@ def test_a_party_that_crashed_joins_no_attempt_of_the_round_with_other_witnesses
     assert (halt.key.attempt, halt.code) == (2, "attempt")
     assert "this round has other witnesses" in halt.reason
     assert after.deals(AttemptKey("run", 1, 2)) == 0
-
-
-def test_a_party_that_crashed_still_holds_the_coordinator_to_what_it_vouched_for(tmp_path):
-    """After a crash it vouches for no other roster in the same round (protocol.md §7)."""
-    store = SealedStore(tmp_path)
-    memory = RunMemory("run", "{}", PEERS, latest=AttemptKey("run", 1, 1), colluders=1)
-    memory.released = {1: Release(ROSTER[1:], tuple((name, 0) for name in ROSTER[1:]))}
-    memory.keep(store)
-    store.close()
-    session, link = session_in(tmp_path)
-
-    async def script():
-        session.deliver("boss", opening(2))
-        await until(lambda: any(isinstance(m, Halt) for _, m in link.sent))
-
-    asyncio.run(conducted(session, script))
-    (halt,) = [message for _, message in link.sent if isinstance(message, Halt)]
-    assert halt.code == "attempt"
-    assert link.deals(AttemptKey("run", 1, 2)) == 0

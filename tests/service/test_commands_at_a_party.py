@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,7 @@ from secfpp.protocol.params import AttemptKey
 from secfpp.settings import clock
 from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings
-from secfpp.settings.rounds import round_params, with_colluders
+from secfpp.settings.rounds import MOST_ATTEMPTS, round_params, with_colluders
 
 from .party_alone import DIM, Ready, conducted, opening, session_in, until
 
@@ -117,6 +118,33 @@ def test_a_party_cannot_end_the_run_or_an_attempt_of_another(tmp_path, command):
         assert link.deals(AttemptKey("run", 1, 2)) == 0
 
     asyncio.run(conducted(session, script))
+
+
+@pytest.mark.parametrize(
+    ("rounds", "key"),
+    [
+        (4, AttemptKey("run", 1, 1)),
+        (2, AttemptKey("run", 1, 1)),
+        (3, AttemptKey("run", 4, 1)),
+        (3, AttemptKey("run", 1, MOST_ATTEMPTS + 1)),
+    ],
+)
+def test_no_round_and_no_attempt_beyond_those_agreed_to_is_opened(tmp_path, rounds, key):
+    """Each attempt may open a budget of distances; the job of this party has three rounds."""
+    session, link = session_in(tmp_path)
+    params = replace(opening(1).params, queries_per_party=8)  # So that four rounds fit, too.
+    beyond = Open(replace(params, rounds=rounds, key=key))
+    last = Open(replace(params, key=AttemptKey("run", 3, MOST_ATTEMPTS)))
+
+    async def script():
+        session.deliver("boss", beyond)
+        session.deliver("boss", last)
+        await until(lambda: link.deals(key) or link.deals(last.key))
+
+    asyncio.run(conducted(session, script))
+    assert (link.deals(key), link.deals(last.key)) == (0, 4)
+    (violation,) = [e for e in read_events(session.directory) if e.event == "violation"]
+    assert violation.text == f"refused round {key.round}, attempt {key.attempt}: not agreed"
 
 
 def test_protection_agreed_to_once_is_not_lowered_in_a_later_attempt(tmp_path):

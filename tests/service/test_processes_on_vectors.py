@@ -129,10 +129,10 @@ def test_one_flipped_bit_anywhere_fails_the_verification(finished):
 def test_what_a_party_keeps_is_private_and_the_coordinator_keeps_no_vector(finished):
     data, _, home = finished
     coordinator_run, party_runs = runs_of(home, data["run"])
-    for run in party_runs.values():
+    for run in (coordinator_run, *party_runs.values()):
         assert run.stat().st_mode & 0o777 == 0o700
-        for path in run.rglob("*.safetensors"):
-            assert path.stat().st_mode & 0o777 == 0o600
+        for path in run.rglob("*"):
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path.name
     kept = sorted(path.name for path in coordinator_run.rglob("*") if path.is_file())
     assert kept == ["events.jsonl", "ledger.json", "manifest.json"]
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from secfpp.party.acceptance import is_agreed, is_past
 from secfpp.party.early import EarlyWords
 from secfpp.party.memory import RunMemory
 from secfpp.protocol.circumstances import Circumstances
@@ -15,7 +16,7 @@ from secfpp.protocol.messages import Ended, Envelope, Halt, Open, RoundMessage
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Failed, Finished, Preparing
-from secfpp.settings.rounds import MOST_ATTEMPTS
+from secfpp.settings.files import JobSettings
 
 from ..protocol.conftest import NamedSigner
 from .operations import COORDINATOR
@@ -53,7 +54,7 @@ class PartySeat:
         self.failed: list[tuple[AttemptKey, Failed]] = []
         self.dealt: dict[AttemptKey, Vectors] = {}
         self.violations: list[str] = []
-        self._rounds = rounds
+        self._job = JobSettings(rounds=rounds)
         self._train = train
         self._restarts = 0
         self._early = EarlyWords()
@@ -72,7 +73,8 @@ class PartySeat:
                 return []
             case Open(params=params) if self.machine is None or self._key < params.key:
                 self._abandon()
-                return self._attempt(params) if self._may_open(params) else []
+                may = not is_past(self.kept, params.key) and is_agreed(self._job, params)
+                return self._attempt(params) if may else []
             case Trained(key=key, vectors=vectors):
                 if self.machine is None or key != self._key:
                     return []
@@ -116,13 +118,6 @@ class PartySeat:
     def _key(self) -> AttemptKey:
         assert self.kept.latest is not None
         return self.kept.latest
-
-    def _may_open(self, params: RoundParams) -> bool:
-        key = params.key
-        if self.kept.latest is not None and key <= self.kept.latest:
-            return False
-        agreed = params.rounds == self._rounds and 1 <= key.round <= self._rounds
-        return agreed and 1 <= key.attempt <= MOST_ATTEMPTS
 
     def _attempt(self, params: RoundParams) -> Outbox:
         key = params.key

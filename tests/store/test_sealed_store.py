@@ -1,6 +1,7 @@
 """The sealed store keeps what was written, through crashes and bad disks, and shows it to none."""
 
 import base64
+import contextlib
 import os
 import re
 import sqlite3
@@ -69,14 +70,29 @@ def test_nothing_of_a_record_stands_in_the_files_and_only_their_owner_reads_them
 
 
 def test_a_record_is_bound_to_its_name_and_to_every_bit_of_it(tmp_path):
+    """Nonce, content and tag are all looked at: one bit of each byte is flipped by turns."""
     store = store_in(tmp_path)
     store.write("one", b"content")
     store.close()
-    with sqlite3.connect(tmp_path / "state.sqlite") as database:
-        database.execute("UPDATE record SET name = 'two'")
-    database.close()
-    with pytest.raises(StoreFailure, match=r"the record of two in .* opens with no key of .*key"):
-        store_in(tmp_path)
+
+    def set_to(name, content):
+        with contextlib.closing(sqlite3.connect(tmp_path / "state.sqlite")) as database, database:
+            database.execute("UPDATE record SET name = ?, sealed = ?", (name, content))
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.sqlite")) as database:
+        ((whole,),) = database.execute("SELECT sealed FROM record").fetchall()
+    flipped = [bytearray(whole) for _ in whole]
+    for place, record in enumerate(flipped):
+        record[place] ^= 1 << place % 8
+    for name, content in [("two", whole), *(("one", bytes(record)) for record in flipped)]:
+        set_to(name, content)
+        words = rf"the record of {name} in .* opens with no key of .*key"
+        with pytest.raises(StoreFailure, match=words):
+            store_in(tmp_path)
+    set_to("one", whole)
+    store = store_in(tmp_path)
+    assert store.read("one") == b"content"
+    store.close()
 
 
 def test_keys_rotate_a_new_first_key_seals_anew_and_the_old_one_can_go(tmp_path):

@@ -257,6 +257,8 @@ def test_a_call_over_tls_1_2_would_be_refused_a_second_time(identities):
     auth = {"ssl_tls_version": [b"TLSv1.2"], "x509_pem_cert": [identities["bob"].certificate]}
     with pytest.raises(PeerViolation, match=r"speaks TLSv1.2, not TLS 1.3"):
         caller(auth)
+    with pytest.raises(PeerViolation, match=r"speaks no TLS, not TLS 1.3"):
+        caller({**auth, "ssl_tls_version": []})
     assert caller({**auth, "ssl_tls_version": [b"TLSv1.3"]})[0] == "bob"
 
 
