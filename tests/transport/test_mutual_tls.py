@@ -144,7 +144,7 @@ async def test_a_certificate_of_another_ca_is_refused(box, identities, tmp_path)
 def expired(identity: Identity, homes) -> Identity:
     """The same owner with a certificate that ended yesterday."""
     authority = homes["bob"].parent / "authority"
-    key = certificates.load_key((authority / "ca.key").read_bytes())
+    key = certificates.load_key((authority / "ca.key").read_bytes(), "ca.key")
     issuer = store._load_certificate(authority / "ca.crt")
     now = datetime.datetime.now(datetime.UTC)
     request = certificates.make_request(identity._key, "bob", Role.PARTY)
@@ -176,7 +176,7 @@ async def test_an_expired_certificate_is_not_even_loaded(identities, homes, tmp_
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "ca.crt").write_bytes(old.authority)
-    with pytest.raises(ConfigError, match=r"the certificate is valid from .* now is"):
+    with pytest.raises(ConfigError, match=r"bob\.crt is valid from .* now is"):
         Identity.load(tmp_path)
 
 
