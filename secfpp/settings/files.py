@@ -89,8 +89,10 @@ class PolicySettings(Section):
 class DataSettings(Section):
     """This party's images."""
 
-    kind: Literal["embedded", "imagefolder", "npz"] = Field(
-        "embedded", description="the small set shipped with SecFPP, a folder, or a .npz file"
+    kind: Literal["embedded", "imagefolder", "npz"] | None = Field(
+        None,
+        description="(required to tune prompts) a folder, a .npz file, or embedded: the small set "
+        "shipped with SecFPP, for trials",
     )
     path: Path | None = Field(None, description="the folder or file")
     domain: str = Field("", description="which domain; embedded: which rendering of photographs")

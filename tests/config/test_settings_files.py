@@ -72,7 +72,7 @@ def test_a_sample_shows_every_key_and_its_true_default(tmp_path, name):
     defaults = load(MODELS[name], written(tmp_path, sample(name)), {})
     everything = load(MODELS[name], written(tmp_path, uncommented(sample(name))), {})
     examples = {"path", "colluders", "stragglers", "fraction_bits", "minimum_cluster"}
-    examples |= {"peers", "query_budget", "apart", "metrics.listen", "store_key"}
+    examples |= {"peers", "query_budget", "apart", "metrics.listen", "store_key", "data.kind"}
     for key in keys_of(MODELS[name]):
         if not {key, key.split(".")[-1]} & examples:
             assert value_of(defaults, key) == value_of(everything, key), key
