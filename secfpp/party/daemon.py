@@ -128,7 +128,7 @@ class PartyDaemon:
                     reached = False
                     if str(trouble) not in said:
                         said.add(str(trouble))
-                        log.warning("no coordinator", reason=str(trouble), fix=trouble.fix)
+                        log.warning("coordinator not reached", reason=str(trouble), fix=trouble.fix)
                 else:
                     if not reached:
                         log.info("coordinator reached", coordinator=coordinator)

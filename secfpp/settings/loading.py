@@ -94,7 +94,9 @@ def parse(
     except ValidationError as error:
         other = _mistaken_for(model, values)
         if other:
-            raise ConfigError(f"{source}: this looks like a {other}") from None
+            raise ConfigError(
+                f"{source}: this looks like a {other}", fix="give the command its own kind of file"
+            ) from None
         raise ConfigError(_sentence(model, error, source, others or {})) from None
 
 

@@ -64,7 +64,7 @@ async def test_a_party_says_each_change_of_whether_its_coordinator_lets_it_in(
         await until(logs, "coordinator reached", 2)
         seeking.cancel()
     said = [line["event"] for line in logs if line["event"] != "a caller was refused"]
-    assert said == ["no coordinator", "coordinator reached"] * 2
+    assert said == ["coordinator not reached", "coordinator reached"] * 2
     await daemon._link.close()
     daemon._store.close()
     await boss.close(0)
