@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from secfpp.journal.output import Data, Flags, Format, Output, show_table, speaking
+from secfpp.journal.output import Data, Flags, Format, Output, say, show_table, speaking
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings
-from secfpp.settings.loading import Section, origins
+from secfpp.settings.loading import Section, origins, strange_variables
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -49,6 +49,8 @@ def show(
         found = origins(MODELS[kind], file, flags=flags or ())
         width = 3 if origin else 2
         rows = [[item.key, item.value, item.source][:width] for item in found]
+        for said in strange_variables():
+            say(said)
         show_table(str(file), ("setting", "value", "origin")[:width], rows)
         return {"settings": [vars(item) for item in found]}
 

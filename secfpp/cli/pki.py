@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from secfpp.journal.files import read_bytes, write_bytes
+from secfpp.journal.files import read_bytes
 from secfpp.journal.output import Data, Format, Output, say, speaking
 from secfpp.pki import store
 from secfpp.pki.certificates import LEAF_DAYS, Leaf
@@ -46,11 +46,16 @@ def request(
     directory: Directory,
     output: Output = Format.HUMAN,
 ) -> None:
-    """Make your key and a signing request; send only the request to the authority."""
+    """Make your key and a signing request; send only the request to the authority.
+
+    Where your key is already, the request is made anew for it: so a certificate is renewed.
+    """
 
     def made() -> Data:
+        is_new = not (directory / f"{name}.key").exists()
         path = store.request(directory, name, role)
-        say(f"key made; send {path} to whoever runs the certificate authority")
+        what = "key made" if is_new else f"the key in {directory} stays"
+        say(f"{what}; send {path} to whoever runs the certificate authority")
         return {"request": str(path)}
 
     speaking(output, made)
@@ -69,7 +74,7 @@ def sign(
     def signed() -> Data:
         certificate, leaf = store.sign(directory, csr, role=role, days=days)
         target = csr.with_suffix(".crt")
-        write_bytes(target, certificate)
+        store.write_new(target, certificate)
         say(f"signed {target}: {_sentence(leaf)}")
         say("compare this fingerprint with the owner by another way, a telephone say")
         return {"certificate": str(target), **_facts(leaf)}
@@ -82,12 +87,16 @@ def install(
     certificate: Certificate,
     authority: Annotated[Path, typer.Argument(metavar="CA_CERTIFICATE", help="ca.crt")],
     directory: Directory,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In place of an older one of the same key.")
+    ] = False,
     output: Output = Format.HUMAN,
 ) -> None:
     """Put a signed certificate and the CA's beside your key, after checking that they fit."""
 
     def installed() -> Data:
-        leaf = store.install(directory, read_bytes(certificate), read_bytes(authority))
+        pems = read_bytes(certificate), read_bytes(authority)
+        leaf = store.install(directory, *pems, replace=replace)
         fingerprint = store.authority_fingerprint(authority)
         say(f"installed: {_sentence(leaf)}")
         say(f"from now on trusted: the certificate authority with SHA-256 {fingerprint}")

@@ -60,7 +60,11 @@ class CoordinatorDaemon:
         )
         service = operator_service(self._call, self._follow)
         self._door = TlsServer(
-            identity, settings.operator_listen, name=OPERATOR, services=(service,)
+            identity,
+            settings.operator_listen,
+            name=OPERATOR,
+            services=(service,),
+            key="operator_listen",
         )
         self._runs = Runs(self._store, settings, self._session)
         self._news = asyncio.Condition()
@@ -71,7 +75,13 @@ class CoordinatorDaemon:
         """Run until stopped; whether the last run (if any) reached its goal."""
         port = await self._mailbox.start()
         door = await self._door.start()
-        log.info("listening", port=port, operators=door, parties=len(self._settings.parties))
+        log.info(
+            "listening",
+            port=port,
+            operators=door,
+            parties=len(self._settings.parties),
+            certificate_days_left=self._mailbox.identity.leaf.days_left,
+        )
         for name, address in self._settings.parties.items():
             self._link.open(name, address)
         loop = asyncio.get_running_loop()

@@ -24,6 +24,7 @@ from secfpp import __version__
 from secfpp.errors import ConfigError
 from secfpp.journal.tally import Tally
 from secfpp.pki.names import Role
+from secfpp.transport.diagnosis import why_not_listening
 from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.peers import Peer
 
@@ -258,10 +259,9 @@ class Metrics(Collector):
             server, _ = await asyncio.to_thread(
                 start_http_server, int(port), host.strip("[]"), self._registry
             )
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise ConfigError(
-                f"cannot listen for Prometheus on {listen}: the port is taken or the address is "
-                "not ours",
+                f"cannot listen for Prometheus on {listen}: {why_not_listening(listen)}",
                 fix="stop what listens there, or change `listen` in [metrics]",
             ) from error
         log.info("metrics can be read", address=f"{host}:{server.server_port}")

@@ -18,7 +18,7 @@ from secfpp.operator.client import Operator
 from secfpp.pki.store import Identity
 from secfpp.settings.consent import policy_of
 from secfpp.settings.files import JobSettings, PartySettings
-from secfpp.settings.loading import load
+from secfpp.settings.loading import load, strange_variables
 from secfpp.transport.operator_api import OperatorClient
 
 Tls = Annotated[
@@ -58,6 +58,8 @@ def run(
     """Submit a job; with --follow, say what happens until it ends."""
 
     async def submit(operator: Operator) -> Data:
+        for said in strange_variables():
+            say(said)
         name = await operator.submit(load(JobSettings, job, flags=flags or ()))
         say(f"submitted as {name}")
         if follow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secfpp.errors import ConfigError
 from secfpp.learn.settings import (
     ClipSettings,
     DataKind,
@@ -33,9 +34,10 @@ class ClipLearner:
 
     async def prepare(self, told: OnProgress) -> dict[str, str]:
         """Load the model and this party's images; what all parties must have alike."""
+        task = TrainerTask(self._clip(), self._data(), self._training())
         await self._trainer.start()
         prepared = await self._trainer.prepare(
-            TrainerTask(self._clip(), self._data(), self._training()),
+            task,
             cache=self._settings.state_dir / "features",
             on_progress=lambda done, total, loss: told(done, total),
         )
@@ -103,6 +105,11 @@ class ClipLearner:
 
     def _data(self) -> DataSettings:
         chosen = self._settings.data
+        if chosen.kind is None:
+            raise ConfigError(
+                "data.kind says not which images this party trains on",
+                fix="set it to imagefolder, npz or, for a trial with public images, to embedded",
+            )
         return DataSettings(
             kind=DataKind(chosen.kind),
             path=None if chosen.path is None else str(chosen.path),

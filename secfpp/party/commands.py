@@ -6,16 +6,18 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from secfpp.journal.logs import configure
 from secfpp.journal.output import Data, Flags, Format, speaking
 from secfpp.party.daemon import PartyDaemon
 from secfpp.settings.files import PartySettings
-from secfpp.settings.loading import load
+from secfpp.settings.loading import load, strange_variables
 from secfpp.transport import process
 
 app = typer.Typer(add_completion=False)
+log = structlog.get_logger()
 
 
 @app.command()
@@ -25,6 +27,8 @@ def party(
 ) -> None:
     """Run a party until it is told to end (or for one run, with `once`)."""
     configure("party")
+    for said in strange_variables():
+        log.warning("not a setting", reason=said)
     speaking(Format.HUMAN, lambda: _serve(load(PartySettings, config, flags=flags or ())))
 
 

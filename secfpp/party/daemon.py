@@ -18,6 +18,7 @@ from secfpp.party.session import PartySession
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.protocol.messages import Envelope, Invite, Peer, Refuse, run_of
+from secfpp.settings.clock import Reminder
 from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.grpc_tls import Mailbox
@@ -59,7 +60,13 @@ class PartyDaemon:
         """Run until stopped; whether the last run (if any) reached its goal."""
         port = await self._mailbox.start()
         self._link.open(self._settings.coordinator, self._settings.coordinator_address)
-        log.info("listening", party=self._link.name, port=port, waits_for="an invitation")
+        log.info(
+            "listening",
+            party=self._link.name,
+            port=port,
+            certificate_days_left=self._identity.leaf.days_left,
+            waits_for="an invitation",
+        )
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -107,18 +114,28 @@ class PartyDaemon:
             self._over.set_exception(error)
 
     async def _seek(self) -> None:
-        """Until the coordinator can be reached, say why not; each reason once."""
-        said = ""
+        """Ask between runs, more and more seldom, whether the coordinator lets us in.
+
+        That it does is said once, until it does not; why not, once for each reason, until it does.
+        """
+        coordinator = self._settings.coordinator
+        pause, reached, said = Reminder(), False, set[str]()
         while True:
-            try:
-                await self._mailbox.reach(
-                    self._settings.coordinator, self._settings.time.connect_wait
-                )
-                return
-            except PeersMissing as missing:
-                if str(missing) != said:
-                    said = str(missing)
-                    log.warning("no coordinator yet", reason=said)
+            if self._session is None:
+                try:
+                    await self._mailbox.reach(coordinator, self._settings.time.connect_wait)
+                except (PeersMissing, PolicyRefusal) as trouble:
+                    reached = False
+                    if str(trouble) not in said:
+                        said.add(str(trouble))
+                        log.warning("coordinator not reached", reason=str(trouble), fix=trouble.fix)
+                else:
+                    if not reached:
+                        log.info("coordinator reached", coordinator=coordinator)
+                    reached = True
+                    said.clear()
+            await asyncio.sleep(pause.left)
+            pause.spoken()
 
     async def _route(self) -> None:
         """Give every message to its run."""

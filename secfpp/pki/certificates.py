@@ -56,14 +56,14 @@ def key_pem(key: PrivateKey) -> bytes:
     )
 
 
-def load_key(pem: bytes) -> PrivateKey:
-    """Read a private key; ConfigError without its content where it is none."""
+def load_key(pem: bytes, where: str) -> PrivateKey:
+    """Read a private key of the file `where`; ConfigError without its content if it is none."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except ValueError as error:
-        raise ConfigError("the private key file holds no readable private key") from error
+        raise ConfigError(f"{where} holds no readable private key") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError("the private key is not an elliptic-curve key")
+        raise ConfigError(f"the private key in {where} is not an elliptic-curve key")
     return key
 
 
@@ -141,17 +141,17 @@ def is_authority(certificate: x509.Certificate) -> bool:
     return constraints.value.ca
 
 
-def check_issued(certificate: x509.Certificate, authority: x509.Certificate) -> None:
-    """Refuse a certificate that `authority` has not issued, or that is not valid now."""
+def check_issued(certificate: x509.Certificate, authority: x509.Certificate, what: str) -> None:
+    """Refuse `what`, a certificate, if `authority` has not issued it, or it is not valid now."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature) as error:
-        raise ConfigError("the certificate was not issued by this federation's CA") from error
+        raise ConfigError(f"{what} was not issued by this federation's CA") from error
     if not certificate.not_valid_before_utc <= _now() <= certificate.not_valid_after_utc:
         raise ConfigError(
-            f"the certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} to "
+            f"{what} is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} to "
             f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, now is {_now():%Y-%m-%d %H:%M}",
-            fix="renew it with `secfpp pki request` and `sign`, or set the clock",
+            fix="renew it: `secfpp pki request`, `sign` and `install --replace`; or set the clock",
         )
 
 

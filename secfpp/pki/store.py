@@ -1,4 +1,7 @@
-"""Where keys and certificates lie: one directory (0700) per owner, keys 0600, nothing overwritten.
+"""Where keys and certificates lie: one directory (0700) per owner, keys 0600.
+
+Nothing is overwritten but a request, which can be made again, and a certificate that is told to be
+replaced.
 
 authority/   ca.key  ca.crt
 <owner>/     <owner>.key  <owner>.csr  <owner>.crt  ca.crt
@@ -62,7 +65,7 @@ class Identity:
     @classmethod
     def load(cls, directory: Path) -> Identity:
         """Read the one identity in `directory`; ConfigError says what does not fit."""
-        keys = sorted(path for path in directory.glob("*.key") if path.name != "ca.key")
+        keys = _keys(directory)
         if len(keys) != 1:
             raise ConfigError(
                 f"{directory} holds {len(keys)} private keys, exactly one is expected",
@@ -73,12 +76,13 @@ class Identity:
                 f"{keys[0]} can be read by others (mode {keys[0].stat().st_mode & 0o777:03o})",
                 fix=f"chmod 600 {keys[0]}",
             )
-        key = load_key(_read(keys[0]))
-        certificate = _load_certificate(keys[0].with_suffix(".crt"))
+        key = load_key(_read(keys[0]), str(keys[0]))
+        path = keys[0].with_suffix(".crt")
+        certificate = _load_certificate(path)
         authority = _load_certificate(directory / "ca.crt")
-        check_issued(certificate, authority)
+        check_issued(certificate, authority, str(path))
         if certificate.public_key() != key.public_key():
-            raise ConfigError(f"{keys[0].with_suffix('.crt')} does not belong to {keys[0]}")
+            raise ConfigError(f"{path} does not belong to {keys[0]}")
         pems = certificate_pem(certificate), certificate_pem(authority)
         return cls(read_leaf(certificate), *pems, key)
 
@@ -87,18 +91,22 @@ def init(directory: Path, federation: str = "secfpp") -> str:
     """Make a CA in `directory`; returns its fingerprint."""
     key = new_key()
     certificate = make_authority(key, federation)
-    _write(directory / "ca.key", key_pem(key), secret=True)
-    _write(directory / "ca.crt", certificate_pem(certificate))
+    write_new(directory / "ca.key", key_pem(key), secret=True)
+    write_new(directory / "ca.crt", certificate_pem(certificate))
     return _fingerprint(certificate)
 
 
 def request(directory: Path, name: str, role: Role) -> Path:
-    """Make a key and a signing request for `name` in `directory`; returns the request's path."""
-    checked_name(name)
-    key = new_key()
-    path = directory / f"{name}.csr"
-    _write(directory / f"{name}.key", key_pem(key), secret=True)
-    _write(path, _request_pem(make_request(key, name, role)))
+    """Make a signing request for `name` in `directory`, of the key there or, if none is, a new one.
+
+    Returns the request's path.
+    """
+    own = directory / f"{checked_name(name)}.key"
+    if not own.exists():
+        write_new(own, key_pem(new_key()), secret=True)
+    path = own.with_suffix(".csr")
+    path.unlink(missing_ok=True)
+    write_new(path, _request_pem(make_request(load_key(_read(own), str(own)), name, role)))
     return path
 
 
@@ -108,29 +116,43 @@ def sign(authority: Path, csr: Path, *, role: Role, days: int = LEAF_DAYS) -> tu
         asked = x509.load_pem_x509_csr(_read(csr))
     except ValueError as error:
         raise ConfigError(f"{csr} is no certificate signing request") from error
-    key = load_key(_read(authority / "ca.key"))
+    own = authority / "ca.key"
+    key = load_key(_read(own), str(own))
     certificate = sign_request(
         asked, _load_certificate(authority / "ca.crt"), key, role=role, days=days
     )
     return certificate_pem(certificate), read_leaf(certificate)
 
 
-def install(directory: Path, certificate: bytes, authority: bytes) -> Leaf:
-    """Put a signed certificate beside its key, and the CA's; refuses one of another key or CA."""
+def install(
+    directory: Path, certificate: bytes, authority: bytes, *, replace: bool = False
+) -> Leaf:
+    """Put a signed certificate beside its key, and the CA's; refuses one of another key or CA.
+
+    With `replace` it takes the place of an older one; the CA's is never replaced.
+    """
     parsed, issuer = _parse(certificate, "certificate"), _parse(authority, "CA certificate")
-    check_issued(parsed, issuer)
     leaf = read_leaf(parsed)
+    check_issued(parsed, issuer, f"the certificate of {leaf.name}")
     path = directory / f"{leaf.name}.key"
     if not path.exists():
         raise ConfigError(
             f"the certificate is of {leaf.name}, and {directory} holds no key {path.name}",
             fix="install it where `secfpp pki request` made the key",
         )
-    key = load_key(_read(path))
+    key = load_key(_read(path), str(path))
     if parsed.public_key() != key.public_key():
-        raise ConfigError(f"the certificate of {leaf.name} does not belong to the key here")
-    _write(directory / f"{leaf.name}.crt", certificate)
-    _write(directory / "ca.crt", authority)
+        raise ConfigError(f"the certificate of {leaf.name} does not belong to {path}")
+    own, issuers = path.with_suffix(".crt"), directory / "ca.crt"
+    if replace and own.exists():
+        write_new(issuers, authority)  # Refuses another CA before anything changes.
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        write_new(new, certificate)
+        os.replace(new, own)
+    else:
+        write_new(own, certificate, fix="to renew it, install with --replace")
+        write_new(issuers, authority)
     return leaf
 
 
@@ -189,17 +211,32 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _write(path: Path, content: bytes, *, secret: bool = False) -> None:
+def write_new(path: Path, content: bytes, *, secret: bool = False, fix: str = "") -> None:
     """Create a file in a directory of its owner's; never replace one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
     except FileExistsError as error:
-        if path.read_bytes() == content:
+        if path.is_file() and path.read_bytes() == content:
             return
         raise ConfigError(
             f"{path} exists already and is not overwritten",
-            fix="move it away first if it is to be replaced",
+            fix=fix or "move it away first if it is to be replaced",
         ) from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _keys(directory: Path) -> list[Path]:
+    """All participants' keys in a directory; ConfigError where it is none, or cannot be read."""
+    try:
+        return sorted(
+            path for path in directory.iterdir() if path.suffix == ".key" and path.stem != "ca"
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the directory {directory}: {error.strerror}",
+            fix="point [tls] directory (or --tls) at the directory of `secfpp pki request`",
+        ) from error

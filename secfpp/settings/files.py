@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from secfpp.errors import ConfigError
 from secfpp.protocol.params import Feature, QueryKind
-from secfpp.settings.loading import Section, parse
+from secfpp.settings.addresses import Address, Addresses, AddressOrNowhere, Name, Roster
+from secfpp.settings.loading import Section, SettingsFile, parse
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -49,23 +50,23 @@ class Tls(Section):
 class MetricsSettings(Section):
     """Where Prometheus may ask: plain HTTP without a password, so best on loopback only."""
 
-    listen: str = Field(
-        "", pattern=r"^(.+:\d{1,5})?$", description='such as "127.0.0.1:9464"; "" for nowhere'
-    )
+    listen: AddressOrNowhere = Field("", description='such as "127.0.0.1:9464"; "" for nowhere')
 
 
-class CoordinatorSettings(Section):
+class CoordinatorSettings(SettingsFile):
     """coordinator.toml."""
 
-    listen: str = Field("127.0.0.1:7750", description="where parties reach the coordinator")
-    operator_listen: str = Field("127.0.0.1:7751", description="where operators reach it")
+    file = "coordinator.toml"
+
+    listen: Address = Field("127.0.0.1:7750", description="where parties reach the coordinator")
+    operator_listen: Address = Field("127.0.0.1:7751", description="where operators reach it")
     state_dir: Path = Field(description="(required) run directories are written below it")
     store_key: Path | None = Field(
         None, description="what seals state.sqlite; default store.key in state_dir"
     )
     once: bool = Field(False, description="end after one run")
     tls: Tls
-    parties: dict[str, str] = Field(description="(required) name = host:port, in roster order")
+    parties: Roster = Field(description="(required) name = host:port, in roster order")
     time: Time = Field(default_factory=Time)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
@@ -88,8 +89,10 @@ class PolicySettings(Section):
 class DataSettings(Section):
     """This party's images."""
 
-    kind: Literal["embedded", "imagefolder", "npz"] = Field(
-        "embedded", description="the small set shipped with SecFPP, a folder, or a .npz file"
+    kind: Literal["embedded", "imagefolder", "npz"] | None = Field(
+        None,
+        description="(required to tune prompts) a folder, a .npz file, or embedded: the small set "
+        "shipped with SecFPP, for trials",
     )
     path: Path | None = Field(None, description="the folder or file")
     domain: str = Field("", description="which domain; embedded: which rendering of photographs")
@@ -117,12 +120,14 @@ class VectorSettings(Section):
     path: Path | None = Field(None, description="a .npy file, float32 (rounds, dim)")
 
 
-class PartySettings(Section):
+class PartySettings(SettingsFile):
     """party.toml."""
 
-    listen: str = Field("127.0.0.1:7760", description="where the others reach this party")
-    coordinator: str = Field("coordinator", description="the coordinator's name")
-    coordinator_address: str = Field("127.0.0.1:7750", description="where it listens")
+    file = "party.toml"
+
+    listen: Address = Field("127.0.0.1:7760", description="where the others reach this party")
+    coordinator: Name = Field("coordinator", description="the coordinator's name")
+    coordinator_address: Address = Field("127.0.0.1:7750", description="where it listens")
     state_dir: Path = Field(description="(required) prompts and run directories, kept private")
     store_key: Path | None = Field(
         None, description="what seals state.sqlite; default store.key in state_dir"
@@ -133,7 +138,7 @@ class PartySettings(Section):
     data: DataSettings = Field(default_factory=DataSettings)
     training: DeviceSettings = Field(default_factory=DeviceSettings)
     vectors: VectorSettings = Field(default_factory=VectorSettings)
-    peers: dict[str, str] = Field(
+    peers: Addresses = Field(
         default_factory=dict, description="name = host:port, where not as the coordinator says"
     )
     time: Time = Field(default_factory=Time)
@@ -189,8 +194,10 @@ class TrainingJob(Section):
     rank: int = Field(0, ge=0, description="of the class-level prompt, 0 for full")
 
 
-class JobSettings(Section):
+class JobSettings(SettingsFile):
     """job.toml."""
+
+    file = "job.toml"
 
     name: str = Field(
         "run", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="of the run"

@@ -1,8 +1,9 @@
 """Reading TOML into strict models: flag > environment > file > default (docs: interfaces).
 
 Flags are `--set section.key=value`, environment variables `SECFPP_<SECTION>__<KEY>`, in capitals;
-lists and tables in them are JSON. An unknown key is refused with the nearest known one; a wrong
-value with the key, and what was expected.
+lists and tables in them are JSON. Paths in a file count from the file's directory, others from the
+working directory. An unknown key is refused with the nearest known one; a wrong value with where it
+came from, the key, what was expected and what came.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from secfpp.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "SECFPP_"
+OTHER_VARIABLES = {"SECFPP_OPERATOR_TLS", "SECFPP_OPERATOR_ADDRESS"}
+"""Of options of commands, not of files."""
 
 Values = dict[str, object]
 Key = tuple[str, ...]
@@ -33,6 +36,22 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, about: ValidationInfo) -> object:
+        """Python takes true for 1, in a list too; people do not."""
+        for item in value if isinstance(value, list) else (value,):
+            kind = cls.model_fields[str(about.field_name)].annotation
+            if isinstance(item, bool) and kind is not bool:
+                raise ValueError("a number or a text is expected")
+        return value
+
+
+class SettingsFile(Section):
+    """A whole file, `file` by its usual name."""
+
+    file: ClassVar[str]
 
 
 Model = TypeVar("Model", bound=Section)
@@ -54,19 +73,31 @@ def load(
     *,
     flags: Sequence[str] = (),
 ) -> Model:
-    """Read a TOML file into `model`; ConfigError names file, key, rule and remedy."""
-    values = _read(path)
-    for key, value, _ in _given(model, environment, flags):
+    """Read a TOML file into `model`; ConfigError names source, key, rule and what came."""
+    values = _read(model, path)
+    sources = {}
+    for key, value, source in _given(model, environment, flags):
         _put(values, key, value)
-    return parse(model, values, str(path))
+        sources[key] = source
+    return parse(model, values, str(path), sources)
 
 
-def parse(model: type[Model], values: Mapping[str, object], source: str) -> Model:
-    """Check values that were read from `source` and build the model."""
+def parse(
+    model: type[Model],
+    values: Mapping[str, object],
+    source: str,
+    others: Mapping[Key, str] | None = None,
+) -> Model:
+    """Check values that were read from `source`, or from `others` by key, and build the model."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_sentence(model, error, source)) from None
+        other = _mistaken_for(model, values)
+        if other:
+            raise ConfigError(
+                f"{source}: this looks like a {other}", fix="give the command its own kind of file"
+            ) from None
+        raise ConfigError(_sentence(model, error, source, others or {})) from None
 
 
 def origins(
@@ -78,23 +109,53 @@ def origins(
 ) -> tuple[Origin, ...]:
     """Every setting with its value and whether flag, environment, file or default gave it."""
     loaded = load(model, path, environment, flags=flags)
-    sources = {key: str(path) for key, _ in _leaves(_read(path))}
+    sources = {key: str(path) for key, _ in _leaves(_read(model, path))}
     sources |= {key: source for key, _, source in _given(model, environment, flags)}
     found = []
     for key, value in _leaves(loaded.model_dump(mode="json")):
-        above = (key[:length] for length in range(len(key), 0, -1))
-        source = next((sources[part] for part in above if part in sources), "default")
-        found.append(Origin(".".join(key), _text(value), source))
+        found.append(Origin(".".join(key), _text(value), _source(key, sources, "default")))
     return tuple(found)
 
 
-def _read(path: Path) -> Values:
+def strange_variables(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """In words: environment variables that look like settings, and are none of any file's."""
+    known = {_variable(key) for file in SettingsFile.__subclasses__() for key in _known_keys(file)}
+    said = []
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in known | OTHER_VARIABLES:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near or "__" in name:  # Others may have names of their own that begin alike.
+            said.append(f"{name} sets nothing{f'; did you mean {near[0]}?' if near else ''}")
+    return tuple(said)
+
+
+def _read(model: type[BaseModel], path: Path) -> Values:
+    """The tables of a file, with its relative paths made to count from its directory."""
     try:
-        return dict(tomllib.loads(path.read_text("utf-8")))
+        values: Values = dict(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no valid TOML: {error}") from error
+    return _placed(model, values, path.parent)
+
+
+def _placed(model: type[BaseModel], values: Values, directory: Path) -> Values:
+    placed = dict(values)
+    for name, field in model.model_fields.items():
+        value, kind = values.get(name), field.annotation
+        if isinstance(value, str) and kind in (Path, Path | None):
+            placed[name] = str(directory / os.path.expanduser(value))
+        elif isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, BaseModel):
+            placed[name] = _placed(kind, value, directory)
+    return placed
+
+
+def _source(key: Key, sources: Mapping[Key, str], otherwise: str) -> str:
+    """Where a key, or a table around it, came from."""
+    above = (key[:length] for length in range(len(key), 0, -1))
+    return next((sources[part] for part in above if part in sources), otherwise)
 
 
 def _known_keys(model: type[BaseModel], prefix: Key = ()) -> Iterator[Key]:
@@ -179,23 +240,42 @@ def _leaves(values: Mapping[str, object], prefix: Key = ()) -> Iterator[tuple[Ke
             yield (*prefix, name), value
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, source: str) -> str:
-    sentences = []
+def _mistaken_for(model: type[BaseModel], values: Mapping[str, object]) -> str:
+    """The other kind of file that all of `values` could stand in, where not all could in this."""
+    names = set(values)
+    if names <= set(model.model_fields):
+        return ""
+    others = SettingsFile.__subclasses__()
+    return next((file.file for file in others if names <= set(file.model_fields)), "")
+
+
+def _sentence(
+    model: type[BaseModel], error: ValidationError, source: str, others: Mapping[Key, str]
+) -> str:
+    """All that is wrong, each source with its problems."""
+    sentences: dict[str, list[str]] = {}
     for problem in error.errors(include_url=False, include_context=False):
-        key = ".".join(str(part) for part in problem["loc"])
+        parts = tuple(str(part) for part in problem["loc"] if part != "[key]")
+        key, came = ".".join(parts), problem["input"]
         if problem["type"] == "extra_forbidden":
-            sentences.append(_unknown(model, key))
+            said = _unknown(model, key)
         elif problem["type"] == "missing":
-            sentences.append(f"{key} is required and missing")
+            said = f"{key} is required and missing"
         else:
-            rule = problem["msg"].removeprefix("Value error, ")  # Of our own checks.
-            sentences.append(f"{key}: {rule}" if key else rule)
-    return f"{source}: " + "; ".join(sentences)
+            said = problem["msg"].removeprefix("Value error, ")  # Of our own checks.
+            said = f"{key}: {said}" if key else said
+            if not isinstance(came, dict | BaseModel):
+                said += f", not {json.dumps(came, default=str, ensure_ascii=False)[:60]}"
+        sentences.setdefault(_source(parts, others, source), []).append(said)
+    return "; ".join(f"{where}: {'; '.join(said)}" for where, said in sentences.items())
 
 
 def _unknown(model: type[BaseModel], key: str) -> str:
     """That `key` is none, and the nearest key or table that is one."""
     known = [".".join(parts) for parts in _known_keys(model)]
     tables = dict.fromkeys(name.rpartition(".")[0] for name in known if "." in name)
-    near = difflib.get_close_matches(key, [*known, *tables], n=1, cutoff=0.4)
+    if key in tables:
+        example = next(name for name in known if name.startswith(f"{key}."))
+        return f"{key} is a table; set its keys, such as {example}"
+    near = difflib.get_close_matches(key, [*known, *tables], n=1, cutoff=0.6)
     return f"{key} is no setting{f'; did you mean {near[0]}?' if near else ''}"

@@ -7,7 +7,8 @@ import itertools
 from pydantic import Field, model_validator
 
 from secfpp.errors import ConfigError
-from secfpp.settings.loading import Section
+from secfpp.settings.addresses import Address
+from secfpp.settings.loading import Section, SettingsFile
 from secfpp.transport.profiles import PROFILES, Profile
 
 
@@ -35,8 +36,8 @@ class Between(Section):
 class LinkSettings(Section):
     """One relay of `secfpp shape`: what comes in at `listen` goes to `to`."""
 
-    listen: str = Field(description="(required) host:port")
-    to: str = Field(description="(required) host:port")
+    listen: Address = Field(description="(required) host:port")
+    to: Address = Field(description="(required) host:port")
     profile: str = Field("", description="a profile, or else `members`")
     members: tuple[str, str] | None = Field(None, description="whose sites give the profile")
 
@@ -47,8 +48,10 @@ class LinkSettings(Section):
         return self
 
 
-class NetworkSettings(Section):
+class NetworkSettings(SettingsFile):
     """network.toml."""
+
+    file = "network.toml"
 
     within: str = Field("lan", description="the profile between members of one site")
     profiles: dict[str, ProfileSettings] = Field(default_factory=dict, description="by name")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from secfpp.settings.loading import Section
+from secfpp.settings.loading import SettingsFile
 
 
 def _written(day: object) -> object:
@@ -15,8 +15,10 @@ def _written(day: object) -> object:
     return day.isoformat() if isinstance(day, date) else day
 
 
-class Prices(Section):
+class Prices(SettingsFile):
     """prices.toml; 0 for what costs nothing."""
+
+    file = "prices.toml"
 
     currency: str = Field("USD", description="only printed")
     dated: Annotated[str, BeforeValidator(_written)] = Field(

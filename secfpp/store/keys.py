@@ -16,6 +16,7 @@ KEY_BITS = 256
 
 def read_keys(path: Path) -> list[AESGCM]:
     """The keys of a key file, each 32 bytes as base64; StoreFailure where it is none."""
+    _close_to_others(path)
     try:
         lines = path.read_text("ascii").split()
         keys = [AESGCM(base64.b64decode(line, validate=True)) for line in lines]
@@ -32,6 +33,23 @@ def read_keys(path: Path) -> list[AESGCM]:
     if not keys:
         raise StoreFailure(f"the key file {path} is empty", fix="put it back from your backup")
     return keys
+
+
+def _close_to_others(path: Path) -> None:
+    """Leave the file to its owner alone: backups, and volumes given to a group, open it wider."""
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError:
+        return  # Reading it says why.
+    if mode & 0o077:
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            raise StoreFailure(
+                f"the key file {path} can be read by others (mode {mode:03o}), which cannot be "
+                f"changed: {error.strerror}",
+                fix="give it to the daemon's user, with mode 600",
+            ) from None
 
 
 def make_keys(path: Path) -> None:

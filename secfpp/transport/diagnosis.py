@@ -1,8 +1,10 @@
-"""Why a peer cannot be reached: gRPC says "Socket closed" to all of it, this says which it is."""
+"""Why a peer cannot be reached, or an address not be had: gRPC says neither, this finds out."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import ssl
 import tempfile
 from pathlib import Path
@@ -14,6 +16,8 @@ _PATIENCE = 3.0
 
 async def diagnose(identity: Identity, address: str, name: str) -> str:
     """Try TCP, then TLS, as `identity` towards `name` at `address`; the cause in words."""
+    if identity.leaf.days_left < 0:
+        return expired(identity)
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return "its address is not known"
@@ -23,6 +27,8 @@ async def diagnose(identity: Identity, address: str, name: str) -> str:
                 host.strip("[]"), int(port), ssl=_context(identity), server_hostname=name
             )
             try:
+                if (owner := _owner(writer)) != name:
+                    return f"its certificate is not right: it is of {owner}, not of {name}"
                 await _provoke(reader, writer)
             finally:
                 writer.close()
@@ -39,6 +45,44 @@ async def diagnose(identity: Identity, address: str, name: str) -> str:
     return "TLS works, the service behind it did not answer in time"
 
 
+def expired(identity: Identity) -> str:
+    """That our own certificate is not valid any more."""
+    return f"our own certificate, of {identity.name}, ended on {identity.leaf.expires:%Y-%m-%d}"
+
+
+def why_not_listening(address: str) -> str:
+    """Why nobody can listen at host:port, found by trying."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    try:
+        (family, kind, number, _, place), *_ = socket.getaddrinfo(
+            host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror:
+        return f"no host {host} is known here"
+    with socket.socket(family, kind, number) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(place)
+            trial.listen()
+        except OSError as error:
+            words = {
+                errno.EADDRINUSE: "the port is taken",
+                errno.EADDRNOTAVAIL: f"{host} is no address of this machine",
+                errno.EACCES: "this user may not open that port",
+            }
+            return words.get(error.errno or 0, str(error.strerror))
+    return "the port was taken until now"
+
+
+def _owner(writer: asyncio.StreamWriter) -> str:
+    """Whose certificate the other end has shown: ours all have one name."""
+    shown = writer.get_extra_info("ssl_object").getpeercert() or {}
+    return next(
+        (value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"), "nobody"
+    )
+
+
 async def _provoke(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Under TLS 1.3 a server refuses a client's certificate only after the handshake."""
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
@@ -49,6 +93,7 @@ async def _provoke(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 def _context(identity: Identity) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=identity.authority.decode())
+    context.check_hostname = False  # `diagnose` says whose name it is.
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["h2"])
     # The ssl module takes keys from files only: a directory of our own, gone at once.

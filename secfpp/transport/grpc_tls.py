@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias
 
-from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal
-from secfpp.pki.names import Role
+import structlog
+
+from secfpp.errors import ConfigError, PeersMissing, PolicyRefusal
 from secfpp.pki.store import Identity
-from secfpp.transport.diagnosis import diagnose
+from secfpp.transport.admission import Admit, Context, let_in, turn_away
+from secfpp.transport.diagnosis import diagnose, expired, why_not_listening
 from secfpp.transport.grpcio import (
     OPTIONS,
     grpc,
@@ -25,42 +28,37 @@ from secfpp.transport.grpcio import (
     waking_at_once,
 )
 from secfpp.transport.outgoing import ASK, LAST, Outgoing
-from secfpp.transport.peers import Peers, caller
+from secfpp.transport.peers import Peers
 
 MAILBOX: Final = "secfpp.wire.v1.Mailbox"
 LARGEST_BYTES: Final = 256 * 2**20
 """More than a share of the largest vector foreseen (a million residues, one chunk, in 8 bytes)."""
 
 _INBOX_MESSAGES: Final = 4096
+_DAYS_TO_RENEW: Final = 30
 
-Admit = Callable[[str, Role], None]
-"""Raises PolicyRefusal, in words for the caller, for a name or role that may not come in."""
+log = structlog.get_logger()
 
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Service: TypeAlias = "grpc.GenericRpcHandler[bytes, bytes]"
 
 
-async def let_in(context: Context, admit: Admit) -> tuple[str, Role, bytes]:
-    """The caller's name, role and certificate, from the TLS layer; aborts if it may not come in.
-
-    The TLS version is checked here too: the second of two times (see `grpcio`).
-    """
-    try:
-        auth = {key: list(values) for key, values in context.auth_context().items()}
-        name, role, pem = caller(auth)
-        admit(name, role)
-    except (PeerViolation, PolicyRefusal, ConfigError) as refusal:
-        await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refusal))
-    return name, role, pem
-
-
 class TlsServer:
-    """A listening socket with services behind it, and their health, told as that of `name`."""
+    """A listening socket with services behind it, and their health, told as that of `name`.
+
+    `key` is the setting that `listen` comes from.
+    """
 
     def __init__(
-        self, identity: Identity, listen: str, *, name: str, services: Sequence[Service]
+        self,
+        identity: Identity,
+        listen: str,
+        *,
+        name: str,
+        services: Sequence[Service],
+        key: str = "listen",
     ) -> None:
         self._listen = listen
+        self._key = key
         self._name = name
         with waking_at_once():
             self._server = grpc.aio.server(options=OPTIONS)
@@ -78,8 +76,8 @@ class TlsServer:
             port = self._server.add_secure_port(self._listen, self._credentials)
         except RuntimeError as error:
             raise ConfigError(
-                f"cannot listen on {self._listen}: the port is taken or the address is not ours",
-                fix="stop what listens there, or change `listen`",
+                f"cannot listen on {self._listen}: {why_not_listening(self._listen)}",
+                fix=f"stop what listens there, or change `{self._key}`",
             ) from error
         await self._server.start()
         await self._health.set(self._name, health_pb2.HealthCheckResponse.SERVING)
@@ -116,7 +114,12 @@ class Mailbox:
 
     async def start(self) -> int:
         """Listen; returns the port."""
-        return await self._server.start()
+        port = await self._server.start()
+        days = self.identity.leaf.days_left
+        if days < _DAYS_TO_RENEW:
+            fix = "renew it: docs/operations.md, Certificates"
+            log.warning("the own certificate ends soon", days_left=days, fix=fix)
+        return port
 
     async def end_serving(self) -> None:
         """Tell health checks that the end has begun."""
@@ -144,11 +147,18 @@ class Mailbox:
         return channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
     async def reach(self, peer: str, timeout: float) -> None:
-        """Wait until `peer` can be reached; PeersMissing with a diagnosis after `timeout` s."""
+        """Wait until `peer` lets us in; errors as of `send`."""
+        if self.identity.leaf.days_left < 0:  # A connection that stands may hide it.
+            raise PeersMissing(f"{peer}: {expired(self.identity)}", fix="renew it")
+        call = self._stream(peer, timeout)
         try:
-            await asyncio.wait_for(self._channels[peer].channel_ready(), timeout)
-        except TimeoutError:
-            raise await self._missing(peer, timeout) from None
+            with suppress(asyncio.InvalidStateError):  # Refused before we asked; reading says why.
+                await call.write(ASK)
+            await call.read()
+        except grpc.aio.AioRpcError as error:
+            raise await self._unreached(peer, timeout, error) from None
+        finally:
+            call.cancel()
 
     def send(self, peer: str, payload: bytes, *, timeout: float) -> asyncio.Future[None]:
         """Put `payload` on its way to `peer`; the future ends when it is there.
@@ -183,8 +193,24 @@ class Mailbox:
         await self._server.stop(grace)
         await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
 
-    def _stream(self, peer: str) -> grpc.aio.StreamStreamCall[bytes, bytes]:
-        return self._channels[peer].stream_stream(f"/{MAILBOX}/Exchange", as_is, as_is)(None)
+    def _stream(
+        self, peer: str, timeout: float | None = None
+    ) -> grpc.aio.StreamStreamCall[bytes, bytes]:
+        """A stream to a peer; with a `timeout`, it waits until there is a connection."""
+        exchange = self._channels[peer].stream_stream(f"/{MAILBOX}/Exchange", as_is, as_is)
+        return exchange(None, timeout=timeout, wait_for_ready=timeout is not None)
+
+    async def _unreached(
+        self, peer: str, waited: float, error: grpc.aio.AioRpcError
+    ) -> PeersMissing | PolicyRefusal:
+        if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+            return PolicyRefusal("admission", f"{peer} says: {error.details()}")
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            return PeersMissing(
+                f"{peer} answers at {self.peers[peer].address}, but takes no messages there",
+                fix="give the address where it listens for parties, not for operators",
+            )
+        return await self._missing(peer, waited)
 
     async def _missing(self, peer: str, waited: float) -> PeersMissing:
         known = self.peers[peer]
@@ -215,7 +241,7 @@ class Mailbox:
                 try:
                     self._admit(sender, role)  # Who may come in can change while it streams.
                 except PolicyRefusal as refusal:
-                    await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refusal))
+                    await turn_away(context, str(refusal))
                 await self._take(sender, pem, b"".join(parts))
                 taken += 1
                 parts.clear()

@@ -8,8 +8,9 @@ from typing import Final
 from secfpp.errors import PeersMissing, PolicyRefusal
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
+from secfpp.transport.admission import Context, let_in
 from secfpp.transport.diagnosis import diagnose
-from secfpp.transport.grpc_tls import Context, Service, as_is, client_channel, let_in
+from secfpp.transport.grpc_tls import Service, as_is, client_channel
 from secfpp.transport.grpcio import grpc
 
 OPERATOR: Final = "secfpp.wire.v1.Operator"

@@ -16,8 +16,9 @@ from typing import Any, Final
 from secfpp.errors import PeersMissing, PolicyRefusal, SecFPPError
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
+from secfpp.transport.admission import Admit, Context, let_in
 from secfpp.transport.diagnosis import diagnose
-from secfpp.transport.grpc_tls import Admit, Context, Service, as_is, client_channel, let_in
+from secfpp.transport.grpc_tls import Service, as_is, client_channel
 from secfpp.transport.grpcio import grpc
 
 PROBING: Final = "secfpp.wire.v1.Probing"

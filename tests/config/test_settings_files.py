@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from secfpp.errors import ConfigError
 from secfpp.protocol.params import AttemptKey
 from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings, job_from
-from secfpp.settings.loading import load, origins
+from secfpp.settings.loading import load, origins, strange_variables
 from secfpp.settings.network import NetworkSettings
 from secfpp.settings.rounds import default_colluders, round_params
 
@@ -72,7 +72,7 @@ def test_a_sample_shows_every_key_and_its_true_default(tmp_path, name):
     defaults = load(MODELS[name], written(tmp_path, sample(name)), {})
     everything = load(MODELS[name], written(tmp_path, uncommented(sample(name))), {})
     examples = {"path", "colluders", "stragglers", "fraction_bits", "minimum_cluster"}
-    examples |= {"peers", "query_budget", "apart", "metrics.listen", "store_key"}
+    examples |= {"peers", "query_budget", "apart", "metrics.listen", "store_key", "data.kind"}
     for key in keys_of(MODELS[name]):
         if not {key, key.split(".")[-1]} & examples:
             assert value_of(defaults, key) == value_of(everything, key), key
@@ -106,6 +106,114 @@ def test_a_missing_required_key_is_named(tmp_path):
 def test_a_wrong_value_is_refused_by_key_and_rule(tmp_path):
     with pytest.raises(ConfigError, match="rounds: Input should be greater than or equal to 1"):
         load(JobSettings, written(tmp_path, "rounds = 0"), {})
+
+
+PARTY = 'state_dir = "state"\n[tls]\ndirectory = "pki"\n'
+COORDINATOR = PARTY + "[parties]\n"
+SOMEBODY = COORDINATOR + 'a = "x:1"\n'
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:99999", "127.0.0.1:0", "localhost", "127.0.0.1:", ":7760", "::1:7760", "a b:1", ""],
+)
+@pytest.mark.parametrize("key", ["listen", "operator_listen", "coordinator_address"])
+def test_what_is_no_address_is_refused_by_its_key_with_what_came(tmp_path, key, address):
+    model, rest = (
+        (PartySettings, PARTY) if key.startswith("co") else (CoordinatorSettings, SOMEBODY)
+    )
+    with pytest.raises(ConfigError) as refusal:
+        load(model, written(tmp_path, f'{key} = "{address}"\n{rest}'), {})
+    assert f"{key}: host:port is expected" in str(refusal.value)
+    assert f'from 1 to 65535, not "{address}"' in str(refusal.value)
+
+
+@pytest.mark.parametrize("address", ["h:1", "10.0.0.7:65535", "[::1]:7760", "a-b.example:80"])
+def test_hosts_by_name_and_by_either_number_are_addresses(tmp_path, address):
+    text = f'listen = "{address}"\n{SOMEBODY}b = "{address}"\n[metrics]\nlisten = "{address}"'
+    settings = load(CoordinatorSettings, written(tmp_path, text), {})
+    assert settings.listen == settings.parties["b"] == settings.metrics.listen == address
+
+
+@pytest.mark.parametrize(
+    ("parties", "words"),
+    [
+        ("", "parties: nobody is on the roster"),
+        ('a = "foo"', "parties.a: host:port is expected"),
+        ('"Bad Name" = "x:1"', 'parties.Bad Name: a name of .* is expected, not "Bad Name"'),
+        ('a = "x:1"\nb = "x:1"', "parties: a and b are given one address, x:1"),
+    ],
+)
+def test_a_roster_is_of_names_each_at_an_address_of_its_own(tmp_path, parties, words):
+    with pytest.raises(ConfigError, match=words):
+        load(CoordinatorSettings, written(tmp_path, COORDINATOR + parties), {})
+
+
+def test_peers_and_metrics_and_relays_are_addresses_too(tmp_path):
+    for model, text, key in (
+        (PartySettings, PARTY + '[peers]\na = "x"', "peers.a"),
+        (PartySettings, PARTY + '[metrics]\nlisten = ":9464"', "metrics.listen"),
+        (PartySettings, 'coordinator = "The Boss"\n' + PARTY, "coordinator"),
+        (NetworkSettings, '[[links]]\nlisten = "x"\nto = "h:1"\nprofile = "wan"', "links.0.listen"),
+    ):
+        with pytest.raises(ConfigError, match=f"{key}: .* is expected"):
+            load(model, written(tmp_path, text), {})
+
+
+def test_paths_in_a_file_count_from_its_directory_and_others_from_where_one_is(tmp_path):
+    path = written(tmp_path, PARTY + '[data]\npath = "~/images"\n[vectors]\npath = "/v.npy"')
+    settings = load(PartySettings, path, {"SECFPP_STORE_KEY": "key"}, flags=["tls.directory=pki"])
+    assert settings.state_dir == tmp_path / "state"
+    assert settings.data.path == Path("~/images").expanduser()
+    assert settings.vectors.path == Path("/v.npy")
+    assert (settings.store_key, settings.tls.directory) == (Path("key"), Path("pki"))
+    assert load(PartySettings, path, {}).tls.directory == tmp_path / "pki"
+
+
+def test_a_wrong_value_is_said_with_its_true_source_and_with_what_came(tmp_path):
+    path = written(tmp_path, "listen = 7\n" + PARTY)
+    environment = {"SECFPP_TIME__CONNECT_WAIT": "abc"}
+    with pytest.raises(ConfigError) as refusal:
+        load(PartySettings, path, environment, flags=["data.shots=-1"])
+    said = str(refusal.value)
+    assert f"{path}: listen: Input should be a valid string, not 7; " in said
+    assert "environment SECFPP_TIME__CONNECT_WAIT: time.connect_wait: " in said
+    assert 'unable to parse string as a number, not "abc"' in said
+    assert "flag --set data.shots: data.shots: Input should be greater than or equal" in said
+    assert 'not "-1"' in said
+
+
+@pytest.mark.parametrize("line", ["[time]\nidle_timeout = true", "[data]\npart = [true, 2]"])
+def test_true_is_no_number(tmp_path, line):
+    with pytest.raises(ConfigError, match=r"a number or a text is expected, not .*true"):
+        load(PartySettings, written(tmp_path, PARTY + line), {})
+
+
+def test_a_file_of_another_kind_is_said_to_be_one(tmp_path):
+    coordinators = written(tmp_path, sample("coordinator.toml").replace("# operator", "operator"))
+    with pytest.raises(ConfigError, match=r"this looks like a coordinator\.toml"):
+        load(PartySettings, coordinators, {})
+    with pytest.raises(ConfigError, match=r"this looks like a job\.toml"):
+        load(PartySettings, written(tmp_path, sample("job.toml").replace("# rounds", "rounds")), {})
+
+
+def test_variables_that_look_like_settings_and_are_none_are_named():
+    environment = {
+        "SECFPP_TIME__CONECT_WAIT": "3",
+        "SECFPP_PARTYS": "{}",
+        "SECFPP_WHAT__EVER": "1",
+        "SECFPP_ONCE": "1",
+        "SECFPP_ROUNDS": "1",
+        "SECFPP_TRAINING__STEPS": "1",
+        "SECFPP_OPERATOR_TLS": "pki",
+        "SECFPP_PORT_7750_TCP": "of Kubernetes",
+        "HOME": "/",
+    }
+    assert strange_variables(environment) == (
+        "SECFPP_PARTYS sets nothing; did you mean SECFPP_PARTIES?",
+        "SECFPP_TIME__CONECT_WAIT sets nothing; did you mean SECFPP_TIME__CONNECT_WAIT?",
+        "SECFPP_WHAT__EVER sets nothing",
+    )
 
 
 def test_a_seed_beyond_the_largest_whole_number_of_toml_is_refused(tmp_path):
@@ -193,6 +301,8 @@ def value_at(values: dict, key: str) -> object:
     ("flag", "words"),
     [
         ("rounds", "sets nothing"),
+        ("protocol=3", r"protocol is a table; set its keys, such as protocol\.colluders"),
+        ("foo=3", r"--set foo=3: foo is no setting$"),
         ("roundz=3", r"roundz is no setting; did you mean rounds\?"),
         ("rounds=many", "rounds: Input should be a valid integer"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -39,11 +41,85 @@ def test_a_key_that_others_can_read_is_refused(tmp_path):
 
 
 def test_an_existing_key_is_never_overwritten(tmp_path):
-    store.request(tmp_path, "a", Role.PARTY)
+    run = CliRunner().invoke
+    command = ["request", "a", "--role", "party", "--dir", str(tmp_path)]
+    assert "key made; send" in run(app, command).output
     before = (tmp_path / "a.key").read_bytes()
-    with pytest.raises(ConfigError, match="is not overwritten"):
-        store.request(tmp_path, "a", Role.PARTY)
+    assert f"the key in {tmp_path} stays; send" in run(app, command).output
     assert (tmp_path / "a.key").read_bytes() == before
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"cannot write .*/file/pki/a\.key: Not a directory"):
+        store.request(tmp_path / "file" / "pki", "a", Role.PARTY)
+
+
+def test_an_existing_authority_is_never_overwritten(tmp_path):
+    store.init(tmp_path)
+    with pytest.raises(ConfigError, match="is not overwritten"):
+        store.init(tmp_path)
+
+
+def test_a_certificate_is_renewed_with_the_key_that_is_there(tmp_path):
+    run = CliRunner().invoke
+    home = store.throwaway_federation(tmp_path, {"a": Role.PARTY})["a"]
+    old, key = Identity.load(home), (home / "a.key").read_bytes()
+    assert run(app, ["request", "a", "--role", "party", "--dir", str(home)]).exit_code == 0
+    ca, sent = tmp_path / "authority", tmp_path / "sent"
+    sent.mkdir()
+    (home / "a.csr").rename(sent / "a.csr")
+    sign = ["sign", f"{sent}/a.csr", "--role", "party", "--days", "500", "--dir", str(ca)]
+    assert run(app, sign).exit_code == 0
+    again = run(app, sign)
+    assert again.exit_code == 2
+    assert f"{sent}/a.crt exists already and is not overwritten" in again.output
+    install = ["install", f"{sent}/a.crt", f"{ca}/ca.crt", "--dir", str(home)]
+    refused = run(app, install)
+    assert refused.exit_code == 2
+    assert "install with --replace" in refused.output
+    assert Identity.load(home).leaf == old.leaf
+    assert run(app, [*install, "--replace"]).exit_code == 0
+    assert Identity.load(home).leaf.days_left == 499
+    assert (home / "a.key").read_bytes() == key
+    assert sorted(path.name for path in home.iterdir()) == ["a.crt", "a.key", "ca.crt"]
+
+
+def test_a_certificate_is_not_replaced_by_one_of_another_authority(tmp_path):
+    home = store.throwaway_federation(tmp_path / "one", {"a": Role.PARTY})["a"]
+    store.init(tmp_path / "other")
+    csr = store.request(home, "a", Role.PARTY)
+    certificate, _ = store.sign(tmp_path / "other", csr, role=Role.PARTY)
+    before = (home / "a.crt").read_bytes()
+    authority = (tmp_path / "other" / "ca.crt").read_bytes()
+    with pytest.raises(ConfigError, match=r"ca\.crt exists already and is not overwritten"):
+        store.install(home, certificate, authority, replace=True)
+    assert (home / "a.crt").read_bytes() == before
+
+
+def test_what_does_not_fit_is_named_by_its_file(tmp_path):
+    home = store.throwaway_federation(tmp_path / "one", {"a": Role.PARTY})["a"]
+    other = store.throwaway_federation(tmp_path / "two", {"a": Role.PARTY})["a"]
+    (home / "ca.crt").write_bytes((other / "ca.crt").read_bytes())
+    with pytest.raises(ConfigError, match=rf"^{home}/a\.crt was not issued by this"):
+        Identity.load(home)
+    (home / "a.key").write_bytes(b"no key")
+    with pytest.raises(ConfigError, match=rf"^{home}/a\.key holds no readable private key"):
+        Identity.load(home)
+
+
+def test_a_directory_that_is_not_there_is_told_from_one_without_keys(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=f"cannot read the directory {tmp_path}/pki: No such"):
+        Identity.load(tmp_path / "pki")
+    with pytest.raises(ConfigError, match="holds 0 private keys, exactly one is expected"):
+        Identity.load(tmp_path)
+
+    def closed(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    with pytest.raises(ConfigError, match=f"cannot read the directory {tmp_path}: Permission"):
+        Identity.load(tmp_path)
 
 
 def test_a_request_is_signed_only_in_the_role_it_asks_for(tmp_path):
@@ -75,7 +151,7 @@ def test_a_certificate_of_another_key_or_ca_is_not_installed(tmp_path):
     two = store.throwaway_federation(tmp_path / "two", {"a": Role.PARTY})
     certificate = (two["a"] / "a.crt").read_bytes()
     authority = (two["a"] / "ca.crt").read_bytes()
-    with pytest.raises(ConfigError, match="does not belong to the key here"):
+    with pytest.raises(ConfigError, match=r"does not belong to .*/a\.key"):
         store.install(one["a"], certificate, authority)
     with pytest.raises(ConfigError, match="not issued by this federation"):
         store.install(two["a"], certificate, (one["a"] / "ca.crt").read_bytes())

@@ -21,9 +21,11 @@ from secfpp.errors import (
     told,
 )
 from secfpp.operator.client import Operator
+from secfpp.party.clip_learner import ClipLearner
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
 from secfpp.settings.clock import FAREWELL_SECONDS
+from secfpp.settings.files import JobSettings, PartySettings, Tls
 from secfpp.transport.operator_api import OperatorClient
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -98,6 +100,13 @@ def test_a_party_whose_vectors_do_not_fit_refuses_by_name_and_the_rest_goes_on(t
     assert "party-3 refused: SECFPP-E-CONFIG" in refusal
     assert "has shape (1, 7), (1, 1024) is needed" in refusal
     assert any("opened to 7 parties" in line for line in said)
+
+
+async def test_a_party_that_names_no_images_trains_on_none(tmp_path):
+    settings = PartySettings(state_dir=tmp_path, tls=Tls(directory=tmp_path))
+    learner = ClipLearner(JobSettings(), settings)
+    with pytest.raises(ConfigError, match=r"data\.kind says not which images"):
+        await learner.prepare(lambda done, total, loss: None)
 
 
 def test_parties_with_other_weights_are_named_with_what_they_have():

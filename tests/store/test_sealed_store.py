@@ -46,6 +46,22 @@ def test_what_was_written_is_read_back_after_reopening_the_latest_in_place_of_th
     again.close()
 
 
+def test_a_key_file_is_closed_to_others_or_refused(tmp_path, monkeypatch):
+    store_in(tmp_path).close()
+    keys = tmp_path / "store.key"
+    keys.chmod(0o640)
+    store_in(tmp_path).close()
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    keys.chmod(0o644)
+
+    def refused(path, mode):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(type(keys), "chmod", refused)
+    with pytest.raises(StoreFailure, match=rf"{keys} can be read by others \(mode 644\)"):
+        store_in(tmp_path)
+
+
 def test_a_write_that_returned_survives_the_process_that_dies_without_closing(tmp_path):
     code = f"""
         import os, pathlib
