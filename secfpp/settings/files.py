@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from secfpp.algebra.fixedpoint import MOST_FRACTION_BITS
 from secfpp.errors import ConfigError
 from secfpp.protocol.params import Feature, QueryKind
 from secfpp.settings.addresses import Address, Addresses, AddressOrNowhere, Name, Roster
@@ -20,6 +21,10 @@ MOST_SEED = 2**63 - 1
 """TOML's largest whole number, which numpy and torch take as well."""
 
 Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
+
+MOST_PARTIES = 10**6
+LARGEST_VALUE = 1e6
+"""Beyond what any run has, so that nothing that is computed from a job overflows."""
 
 
 class Time(Section):
@@ -148,12 +153,24 @@ class PartySettings(SettingsFile):
 class ProtocolJob(Section):
     """Thresholds and fixed point; what is left out is chosen from n and printed."""
 
-    colluders: int | None = Field(None, description="T; default max(1, ⌊(n−1)/5⌋)")
-    stragglers: int | None = Field(None, description="S; default 1, 0 where n does not allow it")
-    adversaries: int = Field(0, description="A ≤ T; how many of the T may also lie")
-    clip: float = Field(1.0, gt=0, description="values beyond ±clip are clipped, and counted")
-    fraction_bits: int | None = Field(None, description="f; default the largest that fits")
-    minimum_cluster: int | None = Field(None, description="default max(3, T+2)")
+    colluders: int | None = Field(
+        None, ge=1, le=MOST_PARTIES, description="T; default max(1, ⌊(n−1)/5⌋)"
+    )
+    stragglers: int | None = Field(
+        None, ge=0, le=MOST_PARTIES, description="S; default 1, 0 where n does not allow it"
+    )
+    adversaries: int = Field(
+        0, ge=0, le=MOST_PARTIES, description="A ≤ T; how many of the T may also lie"
+    )
+    clip: float = Field(
+        1.0, gt=0, le=LARGEST_VALUE, description="values beyond ±clip are clipped, and counted"
+    )
+    fraction_bits: int | None = Field(
+        None, ge=0, le=MOST_FRACTION_BITS, description="f; default the largest that fits"
+    )
+    minimum_cluster: int | None = Field(
+        None, ge=1, le=MOST_PARTIES, description="default max(3, T+2)"
+    )
     strict_queries: bool = Field(False, description="echo each batch before it is answered")
 
 
@@ -161,10 +178,13 @@ class ClusteringJob(Section):
     """How clusters are found; their number is never given."""
 
     method: Literal["adaptive", "one_shot"] = Field("adaptive", description="see protocol.md §6")
-    query_budget: int | None = Field(None, description="distances a round; default 3n², ≤ 2000")
+    query_budget: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="distances a round; default 3n², ≤ 2000"
+    )
     apart: float | None = Field(
         None,
         gt=0,
+        le=LARGEST_VALUE,
         description="a distance beyond which prompts are never alike; default none is known",
     )
 
@@ -216,6 +236,6 @@ def job_from(text: str) -> JobSettings:
     """A job that came as JSON text, in an invitation or from an operator."""
     try:
         values = json.loads(text)
-    except ValueError as error:
-        raise ConfigError("the job is no valid JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("the job is no valid JSON, or nested beyond reason") from error
     return parse(JobSettings, values, "the job")

@@ -11,12 +11,21 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from secfpp.algebra.fixedpoint import MOST_FRACTION_BITS
 from secfpp.errors import ConfigError
 from secfpp.protocol.params import AttemptKey
-from secfpp.settings.files import CoordinatorSettings, JobSettings, PartySettings, job_from
+from secfpp.settings.files import (
+    LARGEST_VALUE,
+    ClusteringJob,
+    CoordinatorSettings,
+    JobSettings,
+    PartySettings,
+    ProtocolJob,
+    job_from,
+)
 from secfpp.settings.loading import load, origins, strange_variables
 from secfpp.settings.network import NetworkSettings
-from secfpp.settings.rounds import default_colluders, round_params
+from secfpp.settings.rounds import apart_levels, default_colluders, round_params
 
 MODELS = {
     "coordinator.toml": CoordinatorSettings,
@@ -444,3 +453,30 @@ def test_one_shot_beyond_its_budget_is_refused_when_the_round_is_opened():
     job = JobSettings(clustering={"method": "one_shot", "query_budget": 20})
     with pytest.raises(ConfigError, match="28 distances, query_budget is 20"):
         round_params(job, AttemptKey("r", 1, 1), "c", roster(8), dim=1024)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("protocol.clip = 1e308", "protocol.fraction_bits = 2000", "clustering.apart = 1e200"),
+        *("protocol.colluders = -1", "protocol.adversaries = -1", "protocol.stragglers = -1"),
+        *("protocol.minimum_cluster = 0", "clustering.query_budget = 0"),
+    ],
+)
+def test_a_job_with_a_number_beyond_reason_is_refused(tmp_path, setting):
+    """Whoever takes part would fall over it, and again at each start."""
+    with pytest.raises(ConfigError, match=setting.partition(" ")[0]):
+        load(JobSettings, written(tmp_path, setting), {})
+
+
+def test_the_largest_numbers_that_a_job_may_have_lead_to_parameters_or_to_a_clear_refusal():
+    largest = ProtocolJob(clip=LARGEST_VALUE, fraction_bits=MOST_FRACTION_BITS)
+    job = JobSettings(protocol=largest, clustering=ClusteringJob(apart=LARGEST_VALUE))
+    assert apart_levels(job, MOST_FRACTION_BITS) == round((LARGEST_VALUE * 2**24) ** 2)
+    with pytest.raises(ConfigError, match="headroom"):
+        round_params(job, AttemptKey("run", 1, 1), "boss", ("a", "b", "c", "d"), 64)
+
+
+def test_a_job_that_is_nested_beyond_reason_is_no_job():
+    with pytest.raises(ConfigError, match="nested beyond reason"):
+        job_from("[" * 100_000)
