@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,7 @@ from secfpp.pki.store import Identity
 from secfpp.transport.admission import Admit, Context, let_in, turn_away
 from secfpp.transport.diagnosis import diagnose, expired, why_not_listening
 from secfpp.transport.grpcio import (
+    CHUNK_BYTES,
     OPTIONS,
     grpc,
     health,
@@ -27,13 +29,15 @@ from secfpp.transport.grpcio import (
     health_pb2_grpc,
     waking_at_once,
 )
-from secfpp.transport.outgoing import ASK, LAST, Outgoing
+from secfpp.transport.outgoing import ASK, LAST, MORE, Outgoing
 from secfpp.transport.peers import Peers
+from secfpp.wire.checks import MAXIMUM_PAYLOAD
 
 MAILBOX: Final = "secfpp.wire.v1.Mailbox"
-LARGEST_BYTES: Final = 256 * 2**20
-"""More than a share of the largest vector foreseen (a million residues, one chunk, in 8 bytes)."""
+HELD_BYTES: Final = 2 * MAXIMUM_PAYLOAD
+"""Of messages that are not whole yet, from one peer over all its streams."""
 
+_NO_PIECE: Final = f"pieces but the last have {CHUNK_BYTES} bytes, one peer's at most {HELD_BYTES}"
 _INBOX_MESSAGES: Final = 4096
 _DAYS_TO_RENEW: Final = 30
 
@@ -108,6 +112,7 @@ class Mailbox:
         self._inbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_INBOX_MESSAGES)
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._outgoing: dict[str, Outgoing] = {}
+        self._held: Counter[str] = Counter()
         handlers = {"Exchange": grpc.stream_stream_rpc_method_handler(self._on_exchange)}
         service = grpc.method_handlers_generic_handler(MAILBOX, handlers)
         self._server = TlsServer(identity, listen, name=MAILBOX, services=(service, *beside))
@@ -226,25 +231,29 @@ class Mailbox:
         sender, role, pem = await let_in(context, self._admit)
         await context.send_initial_metadata(())
         parts: list[memoryview] = []
-        taken = 0
-        while isinstance(frame := await context.read(), bytes):
-            if frame[:1] == ASK:
-                await context.write(taken.to_bytes(8, "big"))
-                continue
-            parts.append(memoryview(frame)[1:])
-            if sum(map(len, parts)) > LARGEST_BYTES:
-                await context.abort(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"a message may have {LARGEST_BYTES} bytes, this one has more",
-                )
-            if frame[:1] == LAST:
-                try:
-                    self._admit(sender, role)  # Who may come in can change while it streams.
-                except PolicyRefusal as refusal:
-                    await turn_away(context, str(refusal))
-                await self._take(sender, pem, b"".join(parts))
-                taken += 1
-                parts.clear()
+        taken = held = 0
+        try:
+            while isinstance(frame := await context.read(), bytes):
+                if frame[:1] == ASK:
+                    await context.write(taken.to_bytes(8, "big"))
+                    continue
+                parts.append(memoryview(frame)[1:])
+                held += len(parts[-1])
+                self._held[sender] += len(parts[-1])
+                is_whole = frame[:1] == LAST or (frame[:1], len(parts[-1])) == (MORE, CHUNK_BYTES)
+                if not is_whole or self._held[sender] > HELD_BYTES:
+                    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _NO_PIECE)
+                if frame[:1] == LAST:
+                    try:
+                        self._admit(sender, role)  # Who may come in can change while it streams.
+                    except PolicyRefusal as refusal:
+                        await turn_away(context, str(refusal))
+                    await self._take(sender, pem, b"".join(parts))
+                    self._held[sender] -= held
+                    taken, held = taken + 1, 0
+                    parts.clear()
+        finally:
+            self._held[sender] -= held
 
     async def _take(self, sender: str, pem: bytes, payload: bytes) -> None:
         peer = self.peers[sender]

@@ -20,14 +20,22 @@ from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.transport.admission import _say
 from secfpp.transport.diagnosis import diagnose
-from secfpp.transport.grpc_tls import LARGEST_BYTES, MAILBOX, Mailbox, TlsServer, as_is
-from secfpp.transport.grpcio import grpc
+from secfpp.transport.grpc_tls import (
+    HELD_BYTES,
+    MAILBOX,
+    Mailbox,
+    TlsServer,
+    as_is,
+    client_channel,
+)
+from secfpp.transport.grpcio import CHUNK_BYTES, grpc
 from secfpp.transport.operator_api import (
     OPERATOR,
     OperatorClient,
     operator_service,
     operators_only,
 )
+from secfpp.transport.outgoing import MORE
 from secfpp.transport.peers import caller
 
 
@@ -93,12 +101,43 @@ async def test_any_size_arrives_whole(box, identities, size):
     assert await mailbox.receive() == ("bob", payload)
 
 
-async def test_a_message_beyond_the_limit_is_refused(box, identities, monkeypatch):
+async def test_a_message_beyond_the_limit_is_refused(box, identities):
     _, address = box
-    monkeypatch.setattr("secfpp.transport.grpc_tls.LARGEST_BYTES", 2**20)
-    assert LARGEST_BYTES > 2**20
     with pytest.raises(PeersMissing):
-        await posting(identities["bob"], address, bytes(2**20 + 1), timeout=1)
+        await posting(identities["bob"], address, bytes(HELD_BYTES + 1), timeout=3)
+
+
+@pytest.mark.parametrize("piece", [MORE, MORE + bytes(CHUNK_BYTES - 1), b"?" + bytes(8)])
+async def test_no_piece_is_kept_that_no_daemon_sends(box, identities, piece):
+    """Empty ones would count nothing and be kept for ever, small ones cost more than they count."""
+    _, address = box
+    async with client_channel(identities["bob"], address, "ann") as channel:
+        call = channel.stream_stream(f"/{MAILBOX}/Exchange", as_is, as_is)(None)
+        await call.write(piece)
+        with pytest.raises(grpc.aio.AioRpcError, match=r"RESOURCE_EXHAUSTED"):
+            await call.read()
+
+
+async def test_what_one_peer_has_under_way_is_limited_over_all_its_streams(box, identities):
+    mailbox, address = box
+    async with client_channel(identities["bob"], address, "ann") as channel:
+        exchange = channel.stream_stream(f"/{MAILBOX}/Exchange", as_is, as_is)
+        calls = [exchange(None) for _ in range(HELD_BYTES // CHUNK_BYTES + 1)]
+        for call in calls:
+            await call.write(MORE + bytes(CHUNK_BYTES))
+        ended, _ = await asyncio.wait(
+            [asyncio.ensure_future(call.read()) for call in calls],
+            return_when=asyncio.FIRST_EXCEPTION,
+            timeout=20,
+        )
+        (refused,) = ended
+        assert "RESOURCE_EXHAUSTED" in str(refused.exception())
+        for call in calls:
+            call.cancel()
+    async with asyncio.timeout(20):
+        while mailbox._held["bob"]:
+            await asyncio.sleep(0.05)
+    await posting(identities["bob"], address, bytes(3 * CHUNK_BYTES))  # And there is room again.
 
 
 async def test_many_messages_at_once_all_arrive(box, identities):
