@@ -58,7 +58,8 @@ class Operator:
     async def follow(self, run: str) -> AsyncIterator[Event]:
         """Every event of a run until it ends; where it ended early, raises what ended it.
 
-        A coordinator that goes away has `patience` seconds to start again.
+        A coordinator that goes away has `patience` seconds to start again; then PeersMissing says
+        how to follow the run again.
         """
         seen = 0
         while True:
@@ -73,13 +74,19 @@ class Operator:
                         seen = position
                         yield event_from(line.decode())
             except PeersMissing:
-                await (
-                    self.status()
-                )  # Waits until the coordinator is there again, or says who is not.
+                await self._return_for(run)
                 continue
             if fields["ended"] is not None:
                 raise heard(fields["ended"], otherwise=RoundFailed)
             return
+
+    async def _return_for(self, run: str) -> None:
+        """Wait until the coordinator is there again; a run does not need who follows it."""
+        try:
+            await self.status()
+        except PeersMissing as lost:
+            again = f"{lost.fix}; {run} does not need you: `secfpp log {run}` follows it again"
+            raise PeersMissing(str(lost), fix=again) from None
 
     async def close(self) -> None:
         """Close the connection."""

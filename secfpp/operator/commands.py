@@ -171,7 +171,7 @@ def with_operator(
     """Do something over a connection to the coordinator's door, which is closed after it."""
 
     async def connected() -> Data:
-        operator = Operator(OperatorClient(Identity.load(tls), address, coordinator))
+        operator = Operator(OperatorClient(Identity.load(tls), address, coordinator, say))
         try:
             return await verb(operator)
         finally:

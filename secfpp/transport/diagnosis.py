@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from secfpp.pki.store import Identity
@@ -12,11 +14,26 @@ from secfpp.pki.store import Identity
 _PATIENCE = 3.0
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What was found at an address: the cause in words, what to do, whether waiting may help."""
+
+    cause: str
+    fix: str
+    may_pass: bool = False
+
+
 async def diagnose(identity: Identity, address: str, name: str) -> str:
     """Try TCP, then TLS, as `identity` towards `name` at `address`; the cause in words."""
+    return (await find(identity, address, name)).cause
+
+
+async def find(identity: Identity, address: str, name: str) -> Finding:
+    """Try TCP, then TLS, as `identity` towards `name` at `address`."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        return "its address is not known"
+    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+        return Finding("its address is not known", "give an address as host:port")
+    start = f"start {name}, or mend its address"
     try:
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(
@@ -27,16 +44,29 @@ async def diagnose(identity: Identity, address: str, name: str) -> str:
             finally:
                 writer.close()
     except TimeoutError:
-        return "nothing answers there (TCP or TLS timed out)"
+        return Finding("nothing answers there (TCP or TLS timed out)", start, True)
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not right: {error.verify_message}"
+        return Finding(
+            f"its certificate is not right: {error.verify_message}",
+            f"use the name on its certificate (not {name}?) and keys of the same authority",
+        )
     except ssl.SSLError as error:
-        return f"the TLS handshake was refused: {error.reason or 'no reason given'}"
+        return Finding(
+            f"the TLS handshake was refused: {error.reason or 'no reason given'}",
+            f"see that {name} listens at this very port, and that your keys are of its authority",
+            isinstance(error, ssl.SSLEOFError),  # As of a proxy before a daemon that starts.
+        )
     except ConnectionRefusedError:
-        return "TCP refused, nothing listens there"
+        return Finding("TCP refused, nothing listens there", start, True)
+    except socket.gaierror as error:
+        return Finding(
+            f"TCP failed: {error.strerror}", "mend the host's name", error.errno == socket.EAI_AGAIN
+        )
     except OSError as error:
-        return f"TCP failed: {error.strerror or type(error).__name__}"
-    return "TLS works, the service behind it did not answer in time"
+        return Finding(f"TCP failed: {error.strerror or type(error).__name__}", start, True)
+    return Finding(
+        "TLS works, the service behind it did not answer in time", f"see the log of {name}", True
+    )
 
 
 async def _provoke(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
