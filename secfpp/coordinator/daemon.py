@@ -158,11 +158,13 @@ class CoordinatorDaemon:
                 await session.conduct()
             except SecFPPError as error:
                 failure = error
-                log.error("run ended early", run=session.run, code=error.code, reason=str(error))
             except Paused:
                 self._end(True)
                 return
-            self._runs.concluded(session.run, failure)
+            failure = self._runs.concluded(session.run, failure)
+            if failure is not None:
+                code, reason = failure.code, str(failure)
+                log.error("run ended early", run=session.run, code=code, reason=reason)
             await self._tell()
             if self._settings.once or self._leaving is not None:
                 await asyncio.sleep(0.5)  # Followers read the end before the door closes.
@@ -189,6 +191,11 @@ class CoordinatorDaemon:
         return json.dumps({"data": data}).encode()
 
     async def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
+        if request["verb"] in ("submit", "resume") and self._leaving is not None:
+            raise RequestRefused(
+                "the coordinator was told to end and takes no new work",
+                fix="ask again when it has started again",
+            )
         match request["verb"]:
             case "submit":
                 run = self._runs.submit(request["job"])
@@ -201,7 +208,8 @@ class CoordinatorDaemon:
                 return {"runs": self._runs.status()}
             case "stop":
                 run = request["run"]
-                self._runs.stop(run, f"operator {operator} asked for it")
+                self._runs.stop(run, f"{operator} stopped it")
+                await self._tell()
             case "introduce":
                 return await self._survey.introduce()
             case "measure":

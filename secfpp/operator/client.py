@@ -16,6 +16,10 @@ MEASURING_SECONDS = ASKED_SECONDS + 15.0
 """What the coordinator needs to have one way measured: it connects and diagnoses, too."""
 
 
+class CoordinatorLost(PeersMissing):
+    """The coordinator went away and did not come back while a run was followed."""
+
+
 class Operator:
     """The verbs over one connection to a coordinator; each call may take `patience` seconds.
 
@@ -58,8 +62,8 @@ class Operator:
     async def follow(self, run: str) -> AsyncIterator[Event]:
         """Every event of a run until it ends; where it ended early, raises what ended it.
 
-        A coordinator that goes away has `patience` seconds to start again; then PeersMissing says
-        how to follow the run again.
+        A coordinator that goes away has `patience` seconds to start again; then CoordinatorLost
+        says how to follow the run again.
         """
         seen = 0
         while True:
@@ -86,7 +90,7 @@ class Operator:
             await self.status()
         except PeersMissing as lost:
             again = f"{lost.fix}; {run} does not need you: `secfpp log {run}` follows it again"
-            raise PeersMissing(str(lost), fix=again) from None
+            raise CoordinatorLost(str(lost), fix=again) from None
 
     async def close(self) -> None:
         """Close the connection."""
