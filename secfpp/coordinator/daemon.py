@@ -21,7 +21,8 @@ from secfpp.journal.metrics import Metrics
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.protocol.messages import Accept, Ended, Envelope, run_of
-from secfpp.settings.files import CoordinatorSettings
+from secfpp.settings.files import CoordinatorSettings, job_from
+from secfpp.settings.rounds import check_job
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
@@ -198,7 +199,9 @@ class CoordinatorDaemon:
             )
         match request["verb"]:
             case "submit":
-                run = self._runs.submit(request["job"])
+                job = job_from(request["job"])
+                check_job(job, self._mailbox.identity.name, tuple(self._settings.parties))
+                run = self._runs.submit(job)
                 log.info("submitted", run=run, operator=operator)
             case "resume":
                 run = request["run"]

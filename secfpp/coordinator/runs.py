@@ -12,7 +12,7 @@ from secfpp.coordinator.memory import RunMemory, recall
 from secfpp.coordinator.session import RunSession
 from secfpp.errors import RequestRefused, RunStopped, SecFPPError
 from secfpp.journal.events import Event, EventLog, read_events
-from secfpp.settings.files import CoordinatorSettings, job_from
+from secfpp.settings.files import CoordinatorSettings, JobSettings
 from secfpp.store.sealed import SealedStore
 
 Begin = Callable[[RunMemory], RunSession]
@@ -41,9 +41,8 @@ class Runs:
             if not memory.outcome:
                 self._queue(memory)
 
-    def submit(self, text: str) -> str:
-        """Queue a run of a job (JSON text); its name."""
-        job = job_from(text)
+    def submit(self, job: JobSettings) -> str:
+        """Queue a run of a job; its name."""
         run = f"{job.name}-{secrets.token_hex(4)}"
         self._memories[run] = RunMemory(run, job.model_dump_json(), submitted=time.time())
         self._queue(self._memories[run])

@@ -14,7 +14,7 @@ import typer
 from secfpp.coordinator.chronicle import Chronicle
 from secfpp.coordinator.daemon import CoordinatorDaemon
 from secfpp.coordinator.runs import Runs
-from secfpp.errors import Interrupted, PeersMissing, RequestRefused, RoundFailed
+from secfpp.errors import ConfigError, Interrupted, PeersMissing, RequestRefused, RoundFailed
 from secfpp.journal.events import Event
 from secfpp.journal.output import Format, speaking
 from secfpp.journal.tally import taught_nobody
@@ -26,7 +26,7 @@ from secfpp.protocol.params import AttemptKey
 from secfpp.settings.files import JobSettings
 from secfpp.store.sealed import SealedStore
 
-JOB = JobSettings(name="job").model_dump_json()
+JOB = JobSettings(name="job")
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_a_coordinator_that_was_told_to_end_says_that_it_takes_no_new_work
     daemon = CoordinatorDaemon.__new__(CoordinatorDaemon)
     daemon._leaving = asyncio.create_task(asyncio.sleep(0))
     with pytest.raises(RequestRefused, match="takes no new work"):
-        await daemon._answer("boss", {"verb": verb, "run": "run", "job": JOB})
+        await daemon._answer("boss", {"verb": verb, "run": "run", "job": JOB.model_dump_json()})
 
 
 async def test_whoever_follows_a_waiting_run_that_is_stopped_is_told_its_end(runs):
@@ -228,3 +228,34 @@ def test_what_a_command_had_come_to_know_is_printed_where_it_fails(capsys):
     with pytest.raises(typer.Exit):
         speaking(Format.JSON, command, known)
     assert json.loads(capsys.readouterr().out)["data"] == {"run": "run"}
+
+
+ROSTER = ("a", "b", "c", "d", "e")
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"protocol": {"colluders": -1}}, "colluders T ≥ 1 is needed"),
+        ({"protocol": {"adversaries": 2}}, "0 ≤ A ≤ T is needed"),
+        ({"protocol": {"minimum_cluster": 6}}, "minimum_cluster ≤ n is needed"),
+        ({"protocol": {"minimum_cluster": 0}}, "minimum_cluster ≥ max"),
+        ({"clustering": {"query_budget": 0}}, "query_budget is 0"),
+        ({"training": {"kind": "vectors", "dim": 7}}, "d' ≥ 2·R·"),
+    ],
+)
+async def test_a_job_that_does_not_fit_the_roster_is_refused_when_it_is_submitted(
+    runs, sections, words
+):
+    daemon = CoordinatorDaemon.__new__(CoordinatorDaemon)
+    daemon._leaving, daemon._runs = None, runs
+    daemon._settings = SimpleNamespace(parties=dict.fromkeys(ROSTER, "x:1"))
+    daemon._mailbox = SimpleNamespace(identity=SimpleNamespace(name="boss"))
+    request = {"verb": "submit", "job": JobSettings(**sections).model_dump_json()}
+    with pytest.raises(ConfigError) as caught:
+        await daemon._answer("operator", request)
+    assert words in str(caught.value)
+    assert "does not fit the 5 parties of boss" in str(caught.value)
+    assert runs.status() == []
+    fitting = {"verb": "submit", "job": JobSettings().model_dump_json()}
+    assert (await daemon._answer("operator", fitting))["run"].startswith("run-")
