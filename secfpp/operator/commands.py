@@ -18,6 +18,7 @@ from secfpp.journal.files import read_bytes
 from secfpp.journal.output import Data, Flags, Format, Output, say, show_table, speaking
 from secfpp.journal.tally import taught_nobody
 from secfpp.operator.audit import audit as run_audit
+from secfpp.operator.audit import verdict
 from secfpp.operator.client import CoordinatorLost, Operator
 from secfpp.pki.store import Identity
 from secfpp.settings.consent import policy_of
@@ -224,7 +225,10 @@ def with_operator(
 @audit_app.command()
 def audit(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="A run directory of a coordinator.")
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run directory of a coordinator, or an evidence file."
+        ),
     ],
     ca: Annotated[Path | None, typer.Option("--ca", help="ca.crt, to check evidence.")] = None,
     policy: Annotated[Path | None, typer.Option(help="party.toml, to hold rounds to.")] = None,
@@ -238,6 +242,7 @@ def audit(
         verdicts = {True: "holds", False: "DOES NOT HOLD", None: "note"}
         rows = [[found.what, verdicts[found.passed], found.detail] for found in findings]
         show_table(f"audit of {run}", ("what", "verdict", "detail"), rows)
+        say(f"audit of {run}: {verdict(findings)}")
         passed = all(found.passed is not False for found in findings)
         return {"findings": [vars(found) for found in findings], "passed": passed}
 
