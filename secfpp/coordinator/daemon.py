@@ -55,7 +55,7 @@ class CoordinatorDaemon:
         self._survey = Survey(identity, lambda: self._settings.parties, self._is_busy)
         beside = (probing_service(self._admit),)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
-        self.metrics = Metrics(self._mailbox)
+        self.metrics = Metrics(self._mailbox, lambda: self._settings.parties)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
