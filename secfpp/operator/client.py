@@ -66,6 +66,7 @@ class Operator:
         says how to follow the run again.
         """
         seen = 0
+        await self._client.reach(self._patience)
         while True:
             position = 0  # In the stream, which begins with the run's first event.
             try:

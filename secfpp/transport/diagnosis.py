@@ -44,7 +44,8 @@ async def find(identity: Identity, address: str, name: str) -> Finding:
             finally:
                 writer.close()
     except TimeoutError:
-        return Finding("nothing answers there (TCP or TLS timed out)", start, True)
+        look = f"see whether {name} runs there, and what lies between"
+        return Finding("nothing answers there (TCP or TLS timed out)", look, True)
     except ssl.SSLCertVerificationError as error:
         return Finding(
             f"its certificate is not right: {error.verify_message}",

@@ -64,35 +64,7 @@ class OperatorClient:
         self._told = told
         self._channel = client_channel(identity, address, coordinator)
 
-    async def call(self, request: bytes, *, timeout: float) -> bytes:
-        """One answer; PeersMissing or PolicyRefusal in words.
-
-        A coordinator that starts is waited for, what no waiting mends is said at once.
-        """
-        ends = time.monotonic() + timeout
-        await self._reach(timeout)
-        try:
-            method = self._channel.unary_unary(f"/{OPERATOR}/Call", as_is, as_is)
-            left = max(0.0, ends - time.monotonic())
-            answer: bytes = await method(request, timeout=left, wait_for_ready=True)
-        except grpc.aio.AioRpcError as error:
-            raise await self._failure(error) from None
-        return answer
-
-    async def follow(self, request: bytes) -> AsyncIterator[bytes]:
-        """Every item until the coordinator ends the stream."""
-        try:
-            method = self._channel.unary_stream(f"/{OPERATOR}/Follow", as_is, as_is)
-            async for item in method(request):
-                yield item
-        except grpc.aio.AioRpcError as error:
-            raise await self._failure(error) from None
-
-    async def close(self) -> None:
-        """Close the channel."""
-        await self._channel.close(None)
-
-    async def _reach(self, timeout: float) -> None:
+    async def reach(self, timeout: float) -> None:
         """Wait until a connection stands; say for what after `QUIET_SECONDS`, or give up."""
         ready = asyncio.ensure_future(self._channel.channel_ready())
         try:
@@ -108,6 +80,38 @@ class OperatorClient:
                 raise PeersMissing(f"{self._where} did not answer: {found.cause}", fix=found.fix)
         finally:
             ready.cancel()
+
+    async def call(self, request: bytes, *, timeout: float) -> bytes:
+        """One answer; PeersMissing or PolicyRefusal in words.
+
+        A coordinator that starts is waited for, what no waiting mends is said at once.
+        """
+        ends = time.monotonic() + timeout
+        await self.reach(timeout)
+        left = max(0.0, ends - time.monotonic())
+        words = f"{self._where} is connected, waiting up to {left:.0f} s for its answer"
+        late = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._told, words)
+        try:
+            method = self._channel.unary_unary(f"/{OPERATOR}/Call", as_is, as_is)
+            answer: bytes = await method(request, timeout=left, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            raise await self._failure(error) from None
+        finally:
+            late.cancel()
+        return answer
+
+    async def follow(self, request: bytes) -> AsyncIterator[bytes]:
+        """Every item until the coordinator ends the stream."""
+        try:
+            method = self._channel.unary_stream(f"/{OPERATOR}/Follow", as_is, as_is)
+            async for item in method(request):
+                yield item
+        except grpc.aio.AioRpcError as error:
+            raise await self._failure(error) from None
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close(None)
 
     async def _failure(self, error: grpc.aio.AioRpcError) -> PeersMissing | PolicyRefusal:
         if error.code() is grpc.StatusCode.PERMISSION_DENIED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import pytest
@@ -125,3 +126,30 @@ async def test_who_loses_the_coordinator_is_told_how_to_follow_the_run_again(hom
         await anext(following)
     assert "`secfpp log run` follows it again" in caught.value.fix
     await client.close()
+
+
+async def test_whoever_waits_for_an_answer_or_to_follow_is_told_so(homes):
+    async def call(name, request):
+        await asyncio.sleep(3)
+        return b'{"data": {"runs": []}}'
+
+    async def follow(name, request):
+        yield b'{"ended": null}'
+
+    said: list[str] = []
+    identity = Identity.load(homes[0]["ann"])
+    service = operator_service(call, follow)
+    server = TlsServer(identity, "127.0.0.1:0", name=OPERATOR, services=(service,))
+    address = f"127.0.0.1:{await server.start()}"
+    client = OperatorClient(Identity.load(homes[0]["boss"]), address, "ann", said.append)
+    assert await Operator(client, patience=9).status() == []
+    await client.close()
+    await server.stop(0)
+    assert said == [f"ann at {address} is connected, waiting up to 9 s for its answer"]
+    with socket.create_server(("127.0.0.1", 0)) as frozen:  # Connects, and takes nothing.
+        address = f"127.0.0.1:{frozen.getsockname()[1]}"
+        client = OperatorClient(Identity.load(homes[0]["boss"]), address, "ann", said.append)
+        with pytest.raises(PeersMissing):
+            await anext(Operator(client, patience=6).follow("run"))
+        await client.close()
+    assert "waiting up to 6 s for ann" in said[-1]
