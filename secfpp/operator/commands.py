@@ -63,7 +63,7 @@ def run(
     flags: Flags = None,
     output: Output = Format.HUMAN,
 ) -> None:
-    """Submit a job; with --follow, say what happens until it ends."""
+    """Submit a job; with --follow, say what happens, with local times, until it ends."""
 
     known: Known = {}
 

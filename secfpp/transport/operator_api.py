@@ -19,6 +19,9 @@ OPERATOR: Final = "secfpp.wire.v1.Operator"
 QUIET_SECONDS: Final = 2.0
 """Who waits longer for a coordinator is told why."""
 
+SILENT_SECONDS: Final = 15.0
+"""Who follows a run hears something every five seconds, unless the run waits for its turn."""
+
 Call = Callable[[str, bytes], Awaitable[bytes]]
 Follow = Callable[[str, bytes], AsyncIterator[bytes]]
 
@@ -90,7 +93,7 @@ class OperatorClient:
         await self.reach(timeout)
         left = max(0.0, ends - time.monotonic())
         words = f"{self._where} is connected, waiting up to {left:.0f} s for its answer"
-        late = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._told, words)
+        late = self._tell_in(QUIET_SECONDS, words)
         try:
             method = self._channel.unary_unary(f"/{OPERATOR}/Call", as_is, as_is)
             answer: bytes = await method(request, timeout=left, wait_for_ready=True)
@@ -102,16 +105,26 @@ class OperatorClient:
 
     async def follow(self, request: bytes) -> AsyncIterator[bytes]:
         """Every item until the coordinator ends the stream."""
+        words = f"{self._where} has told nothing for {SILENT_SECONDS:.0f} s"
+        late = self._tell_in(SILENT_SECONDS, words)
         try:
             method = self._channel.unary_stream(f"/{OPERATOR}/Follow", as_is, as_is)
             async for item in method(request):
+                late.cancel()
                 yield item
+                late = self._tell_in(SILENT_SECONDS, words)
         except grpc.aio.AioRpcError as error:
             raise await self._failure(error) from None
+        finally:
+            late.cancel()
 
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close(None)
+
+    def _tell_in(self, seconds: float, words: str) -> asyncio.TimerHandle:
+        """Say something in so many seconds, unless it is cancelled."""
+        return asyncio.get_running_loop().call_later(seconds, self._told, words)
 
     async def _failure(self, error: grpc.aio.AioRpcError) -> PeersMissing | PolicyRefusal:
         if error.code() is grpc.StatusCode.PERMISSION_DENIED:

@@ -12,6 +12,7 @@ from secfpp.errors import PeersMissing
 from secfpp.operator.client import Operator
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity, throwaway_federation
+from secfpp.transport import operator_api
 from secfpp.transport.grpc_tls import TlsServer
 from secfpp.transport.operator_api import OPERATOR, OperatorClient, operator_service
 
@@ -153,3 +154,20 @@ async def test_whoever_waits_for_an_answer_or_to_follow_is_told_so(homes):
             await anext(Operator(client, patience=6).follow("run"))
         await client.close()
     assert "waiting up to 6 s for ann" in said[-1]
+
+
+async def test_whoever_follows_a_coordinator_that_tells_nothing_hears_of_it(
+    homes, door, monkeypatch
+):
+    monkeypatch.setattr(operator_api, "SILENT_SECONDS", 1.0)
+    address, _ = door
+    said: list[str] = []
+    client = OperatorClient(Identity.load(homes[0]["boss"]), address, "ann", said.append)
+    following = client.follow(b"run")
+    await anext(following)
+    assert said == []
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(following), 2)
+    await following.aclose()
+    await client.close()
+    assert said == [f"ann at {address} has told nothing for 1 s"]
