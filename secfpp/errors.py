@@ -85,6 +85,14 @@ class RoundFailed(SecFPPError):
     exit_code = 1
 
 
+class RunStopped(SecFPPError):
+    """An operator ended a run before its time."""
+
+    code = "SECFPP-E-STOPPED"
+    whose = "operator"
+    exit_code = 1
+
+
 class StoreFailure(SecFPPError):
     """What a daemon must remember cannot be written or read back: disk, database or key file."""
 
@@ -109,7 +117,7 @@ class Interrupted(SecFPPError):
     exit_code = 1
 
 
-TOLD = (Misuse, ConfigError, StoreFailure, PeersMissing, RoundFailed, RequestRefused)
+TOLD = (Misuse, ConfigError, StoreFailure, PeersMissing, RoundFailed, RunStopped, RequestRefused)
 """The kinds that are made of a text alone."""
 
 

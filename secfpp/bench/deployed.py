@@ -121,7 +121,9 @@ def predicted(bench: RoundBench, links: Links, coordinator: str) -> Row:
     def between(one: str, other: str) -> Profile:
         there, back = links[real[one], real[other]], links[real[other], real[one]]
         trips = [float(str(link["rtt_ms"])) for link in (there, back)]
-        return Profile(rtt_ms=statistics.fmean(trips), mbit=float(str(there["mbit"])))
+        rate = there["mbit"]  # None where it was too fast to tell: then nothing limits it.
+        mbit = None if rate is None else float(str(rate))
+        return Profile(rtt_ms=statistics.fmean(trips), mbit=mbit)
 
     one = clocked(bench, Network("deployed", between), TYPICAL, None)
     return {

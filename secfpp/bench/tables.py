@@ -114,10 +114,16 @@ def show_shaper(title: str, data: Mapping[str, object]) -> None:
 def show_links(links: Mapping[tuple[str, str], Row]) -> None:
     """Every way between two participants of a deployed federation."""
     rows = [
-        [one, other, *(f"{link[key]:.1f}" for key in ("rtt_ms", "handshake_ms", "mbit"))]
+        [one, other, *(_told(link[key]) for key in ("rtt_ms", "handshake_ms", "mbit"))]
         for (one, other), link in links.items()
     ]
-    show_table("links", ("from", "to", "ms round trip", "ms handshake", "Mbit/s"), rows)
+    title = "links (–: too fast to tell)" if any("–" in row for row in rows) else "links"
+    show_table(title, ("from", "to", "ms round trip", "ms handshake", "Mbit/s"), rows)
+
+
+def _told(figure: object) -> str:
+    """A figure that was measured, or not."""
+    return "–" if figure is None else f"{figure:.1f}"
 
 
 def show_prediction(bench: RoundBench, predicted: Row, measured: Sequence[Row]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from secfpp.coordinator.records import Entry, Ledger, Manifest, opened_by, reported
+from secfpp.coordinator.records import Entry, Ledger, Manifest, opened_by, reported, smallest_of
 from secfpp.journal.events import Event, EventLog, read_events
 from secfpp.journal.evidence import write_evidence
 from secfpp.journal.phases import Cost, spent
+from secfpp.journal.tally import UNTAUGHT
 from secfpp.protocol.checking import Blame
 from secfpp.protocol.coordinator_states import Closed
 from secfpp.protocol.messages import Report
@@ -40,12 +41,13 @@ class Chronicle:
         if entry is not None:
             self._ledger.finished(entry)
         clusters = len({label for _, label in disclosed.labels})
-        self.say(
-            "closed",
-            count=len(disclosed.distances),
-            text=f"{clusters} clusters from {len(disclosed.distances)} distances; "
-            f"{len(disclosed.means)} means went to their members",
-        )
+        opened = len(disclosed.distances)
+        means = _counted(len(disclosed.means), "mean went to its", "means went to their")
+        found = f"{_counted(clusters, 'cluster')} from {_counted(opened, 'distance')}"
+        self.say("closed", count=opened, text=f"{found}; {means} members")
+        if not disclosed.means:
+            text = f"no cluster reached minimum_cluster{smallest_of(entry)}: {UNTAUGHT}"
+            self.say("trouble", text=text)
         self.lost(closed.lost)
         for fields in spent(costs):
             self.say("cost", **fields)
@@ -106,3 +108,8 @@ class Chronicle:
     def close(self) -> None:
         """Nothing more is said."""
         self._log.close()
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    """So many of something: 1 mean, 2 means."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -21,7 +21,8 @@ from secfpp.journal.metrics import Metrics
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.protocol.messages import Accept, Ended, Envelope, run_of
-from secfpp.settings.files import CoordinatorSettings
+from secfpp.settings.files import CoordinatorSettings, job_from
+from secfpp.settings.rounds import check_job
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Mailbox, TlsServer
@@ -54,7 +55,7 @@ class CoordinatorDaemon:
         self._survey = Survey(identity, lambda: self._settings.parties, self._is_busy)
         beside = (probing_service(self._admit),)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
-        self.metrics = Metrics(self._mailbox)
+        self.metrics = Metrics(self._mailbox, lambda: self._settings.parties)
         self._link = Link(
             self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
         )
@@ -168,11 +169,13 @@ class CoordinatorDaemon:
                 await session.conduct()
             except SecFPPError as error:
                 failure = error
-                log.error("run ended early", run=session.run, code=error.code, reason=str(error))
             except Paused:
                 self._end(True)
                 return
-            self._runs.concluded(session.run, failure)
+            failure = self._runs.concluded(session.run, failure)
+            if failure is not None:
+                code, reason = failure.code, str(failure)
+                log.error("run ended early", run=session.run, code=code, reason=reason)
             await self._tell()
             if self._settings.once or self._leaving is not None:
                 await asyncio.sleep(0.5)  # Followers read the end before the door closes.
@@ -199,9 +202,16 @@ class CoordinatorDaemon:
         return json.dumps({"data": data}).encode()
 
     async def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
+        if request["verb"] in ("submit", "resume") and self._leaving is not None:
+            raise RequestRefused(
+                "the coordinator was told to end and takes no new work",
+                fix="ask again when it has started again",
+            )
         match request["verb"]:
             case "submit":
-                run = self._runs.submit(request["job"])
+                job = job_from(request["job"])
+                check_job(job, self._mailbox.identity.name, tuple(self._settings.parties))
+                run = self._runs.submit(job)
                 log.info("submitted", run=run, operator=operator)
             case "resume":
                 run = request["run"]
@@ -211,7 +221,8 @@ class CoordinatorDaemon:
                 return {"runs": self._runs.status()}
             case "stop":
                 run = request["run"]
-                self._runs.stop(run, f"operator {operator} asked for it")
+                self._runs.stop(run, f"{operator} stopped it")
+                await self._tell()
             case "introduce":
                 return await self._survey.introduce()
             case "measure":

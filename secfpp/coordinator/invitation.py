@@ -38,7 +38,8 @@ class Answers:
     def check_enough(self, allowed: int) -> None:
         """At most `allowed`, and never all, may be missing or refuse; an error names them and why.
 
-        PolicyRefusal where all of them refused by their policies, else PeersMissing.
+        PolicyRefusal where all of them refused by their policies, ConfigError where all refused
+        what they were given to work with, else PeersMissing.
         """
         known = {name: self.doing.get(name, "not heard of") for name in self.silent}
         gone = {name: f"did not answer in time ({what})" for name, what in known.items()}
@@ -50,9 +51,14 @@ class Answers:
             f"{len(gone)} of {len(self.invited)} parties do not take part, at most {allowed} may "
             f"be missing: {_together(gone)}"
         )
-        if known or not all(why.startswith(PolicyRefusal.code) for why in self.refused.values()):
-            raise PeersMissing(missing, fix="start them, or mend what the words name")
-        raise PolicyRefusal("consent", missing, fix="change the job, or the parties' [policy]")
+        codes = {why.partition(":")[0] for why in self.refused.values()}
+        if not known and codes == {PolicyRefusal.code}:
+            raise PolicyRefusal("consent", missing, fix="change the job, or the parties' [policy]")
+        if not known and codes <= {PolicyRefusal.code, ConfigError.code}:
+            raise ConfigError(
+                missing, fix="mend what the words name, in the parties' settings or in the job"
+            )
+        raise PeersMissing(missing, fix="start them, or mend what the words name")
 
     def common_geometry(self) -> Geometry:
         """What all learn with; ConfigError names who differs from most others, and in what."""

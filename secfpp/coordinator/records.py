@@ -158,6 +158,12 @@ def opened_by(entry: Entry | None) -> int:
     return len(distances) if isinstance(distances, list) else 0
 
 
+def smallest_of(entry: Entry | None) -> str:
+    """The smallest cluster that opens a mean, by an entry of the ledger, for a sentence."""
+    chosen = {} if entry is None else entry["parameters"]
+    return f" = {chosen['minimum_cluster']}" if isinstance(chosen, dict) and chosen else ""
+
+
 @dataclass(frozen=True)
 class Told:
     """A party's report in words; the accuracy if it chose to tell one; seconds of the exchange,

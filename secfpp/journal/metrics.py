@@ -6,7 +6,7 @@ What is (peers, certificate) is read where it is kept, what has happened in runs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -42,12 +42,26 @@ Sample = tuple[tuple[str, ...], tuple[float, ...]]
 BOTH: Final = frozenset({Role.COORDINATOR, Role.PARTY})
 
 
+Roster = Callable[[], Container[str]]
+"""The peers that the operator wants now."""
+
+
 @dataclass(frozen=True)
 class Source:
-    """Where values are read: what the daemon's mailbox knows, and the tally of its runs."""
+    """Where values are read: what the daemon's mailbox knows, and the tally of its runs.
+
+    Peers that are not on the `roster` are left out, where there is one.
+    """
 
     mailbox: Mailbox
     tally: Tally
+    roster: Roster | None = None
+
+    def peers(self) -> list[Peer]:
+        """The peers of which something is told."""
+        roster = None if self.roster is None else self.roster()
+        known = self.mailbox.peers.known()
+        return [peer for peer in known if roster is None or peer.name in roster]
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ def _of_peers(value: Callable[[Peer], float]) -> Callable[[Source], Iterator[Sam
     """Reads one number of every peer."""
 
     def read(source: Source) -> Iterator[Sample]:
-        for peer in source.mailbox.peers.known():
+        for peer in source.peers():
             yield (peer.name,), (value(peer),)
 
     return read
@@ -84,7 +98,7 @@ def _both_ways(sent: str, received: str) -> Callable[[Source], Iterator[Sample]]
     """Reads two numbers of the traffic with every peer, by their names in `Traffic`."""
 
     def read(source: Source) -> Iterator[Sample]:
-        for peer in source.mailbox.peers.known():
+        for peer in source.peers():
             yield (peer.name, "sent"), (getattr(peer.traffic, sent),)
             yield (peer.name, "received"), (getattr(peer.traffic, received),)
 
@@ -95,20 +109,20 @@ def _happened_to(counts: Callable[[Tally], dict[str, int]]) -> Callable[[Source]
     """Reads a count of every peer, from 0: a rise from nothing would not be seen as a rise."""
 
     def read(source: Source) -> Iterator[Sample]:
-        none = {peer.name: 0 for peer in source.mailbox.peers.known()}
-        for peer, count in (none | counts(source.tally)).items():
-            yield (peer,), (count,)
+        counted = counts(source.tally)
+        for peer in source.peers():
+            yield (peer.name,), (counted.get(peer.name, 0),)
 
     return read
 
 
 def _connected(source: Source) -> Iterator[Sample]:
-    for peer in source.mailbox.peers.known():
+    for peer in source.peers():
         yield (peer.name,), (source.mailbox.connected(peer.name),)
 
 
 def _last_seen(source: Source) -> Iterator[Sample]:
-    for peer in source.mailbox.peers.known():
+    for peer in source.peers():
         if peer.last_seen is not None:
             yield (peer.name,), (peer.last_seen,)
 
@@ -232,9 +246,9 @@ class Metrics(Collector):
     They are read in threads of the HTTP server, each value as it is at that moment.
     """
 
-    def __init__(self, mailbox: Mailbox) -> None:
+    def __init__(self, mailbox: Mailbox, roster: Roster | None = None) -> None:
         self.tally = Tally()
-        self._source = Source(mailbox, self.tally)
+        self._source = Source(mailbox, self.tally, roster)
         self._registry = CollectorRegistry()
         self._registry.register(self)
 

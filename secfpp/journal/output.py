@@ -32,7 +32,12 @@ class Format(Enum):
     JSON = "json"
 
 
-Output = Annotated[Format, typer.Option("--format", help="json: one object on stdout.")]
+Output = Annotated[
+    Format,
+    typer.Option(
+        "--format", help="json: one object on stdout. All words for people are on stderr."
+    ),
+]
 Flags = Annotated[
     list[str] | None,
     typer.Option(
@@ -78,28 +83,29 @@ def _is_number(cell: str) -> bool:
     return cell in ("", "–") or (cell[0].isdigit() and cell.count(" ") <= 1)
 
 
-def speaking(output: Format, command: Callable[[], Data]) -> None:
+def speaking(output: Format, command: Callable[[], Data], known: Data | None = None) -> None:
     """Run a command and print its data; an error ends the process with its own exit code.
 
-    A command that ran but did not reach its goal returns data with `"passed": False`: exit 1.
+    `known` is what the command fills with data worth telling even where it then fails. A command
+    that ran but did not reach its goal returns data with `"passed": False`: exit 1.
     """
     try:
         data = command()
         passed = data.get("passed", True) is not False
         line = _line("ok" if passed else "error", data, None) if output is Format.JSON else ""
     except SecFPPError as error:
-        _fail(output, error)
+        _fail(output, error, known)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         interrupted = Interrupted("ended by a signal before its end")
-        _fail(output, interrupted)
+        _fail(output, interrupted, known)
         raise typer.Exit(interrupted.exit_code) from None
     except Exception as unforeseen:  # The one place for what nobody foresaw.
         say(where(unforeseen))
         defect = SecFPPError(
             "a defect of SecFPP: the lines above say where", fix="please report it, with them"
         )
-        _fail(output, defect)
+        _fail(output, defect, known)
         raise typer.Exit(defect.exit_code) from None
     if output is Format.JSON:
         _print(line)
@@ -107,7 +113,7 @@ def speaking(output: Format, command: Callable[[], Data]) -> None:
         raise typer.Exit(1)
 
 
-def _fail(output: Format, error: SecFPPError) -> None:
+def _fail(output: Format, error: SecFPPError, known: Data | None) -> None:
     say(f"error {error.code}: {error}")
     if error.fix:
         say(f"what to do: {error.fix}")
@@ -118,7 +124,7 @@ def _fail(output: Format, error: SecFPPError) -> None:
             "message": str(error),
             "fix": error.fix,
         }
-        _print(_line("error", None, what))
+        _print(_line("error", known or None, what))
 
 
 def _line(status: str, data: Data | None, error: Mapping[str, str] | None) -> str:

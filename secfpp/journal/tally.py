@@ -6,9 +6,21 @@ distances, which the ledger holds too, and at a party the number of its own clip
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from secfpp.journal.events import Event
+
+UNTAUGHT: Final = "all keep their own prompts"
+"""So ends what is said of a round in which no mean was opened."""
+
+
+def taught_nobody(events: Iterable[Event]) -> bool:
+    """Whether rounds of a run were closed, and none of them opened a mean to anybody."""
+    told = list(events)
+    closed = {event.round for event in told if event.event == "closed"}
+    return closed != set() and closed <= {e.round for e in told if e.text.endswith(UNTAUGHT)}
 
 
 @dataclass

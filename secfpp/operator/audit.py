@@ -6,7 +6,8 @@ parties' own machines see to (docs/threat-model.md). Evidence against a named pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -29,19 +30,60 @@ class Finding:
 
 
 def audit(run: Path, authority: bytes | None, policy: Policy | None) -> list[Finding]:
-    """Every finding about one run directory of a coordinator.
+    """Every finding about one run directory of a coordinator, or about one evidence file.
 
     Evidence is checked against `authority`, the CA certificate (PEM); rounds against `policy` where
-    one is given. ConfigError where there is no ledger.
+    one is given. ConfigError where there is nothing to judge, or nothing to judge it by.
     """
+    if run.is_file():
+        if authority is None:
+            raise ConfigError(f"{run} is judged by the CA certificate", fix="give it with --ca")
+        return [_evidence(run, authority)]
     ledger = read_ledger(run)
-    findings: list[Finding] = []
+    findings = [_name(run, ledger.run), _rounds(ledger.rounds)]
     for attempt in [*ledger.rounds, *ledger.unfinished]:
-        findings += _attempt(run.name, attempt, policy)
+        findings += _attempt(ledger.run, attempt, policy)
     findings += _differences(ledger.rounds)
     for path in sorted(run.glob("evidence-*.json")):
         findings.append(_evidence(path, authority))
     return findings
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """All findings in one line."""
+    failed = [found.what for found in findings if found.passed is False]
+    notes = sum(found.passed is None for found in findings)
+    weigh = f"; {notes} to weigh" if notes else ""
+    if failed:
+        return f"NOT in order: {len(failed)} of {len(findings)} findings, first {failed[0]}{weigh}"
+    return f"in order: {len(findings)} findings{weigh}"
+
+
+def _name(run: Path, name: str) -> Finding:
+    called = run.resolve().name
+    if called == name:
+        return Finding("run", True, name)
+    return Finding("run", None, f"the ledger is of {name}, the directory is called {called}")
+
+
+def _rounds(rounds: Sequence[Attempt]) -> Finding:
+    """The closed rounds are 1, 2, 3 and so on; a run that ended early has fewer than its job."""
+    numbers = [attempt.round for attempt in rounds]
+    asked = max((attempt.parameters.rounds for attempt in rounds), default=0)
+    last = max(numbers, default=0)
+    missing = sorted(set(range(1, last + 1)) - set(numbers))
+    twice = sorted(number for number, times in Counter(numbers).items() if times > 1)
+    for numbered, what in ((missing, "not on the ledger"), (twice, "on the ledger twice")):
+        if numbered:
+            amiss = ", ".join(map(str, numbered))
+            return Finding("rounds", False, f"of {last} rounds these are {what}: {amiss}")
+    if not rounds:
+        return Finding("rounds", None, "none is closed")
+    if last < asked:
+        return Finding(
+            "rounds", None, f"{last} of {asked} rounds: the run is not over, or ended early"
+        )
+    return Finding("rounds", last == asked, f"{last} of {asked}")
 
 
 def _attempt(run: str, attempt: Attempt, policy: Policy | None) -> Iterator[Finding]:
@@ -74,6 +116,9 @@ def _distances(params: RoundParams, attempt: Attempt) -> str:
         batch = [line for line in lines if line.batch == number]
         queries = tuple(line.query for line in batch)
         check_batch(params, view, queries)
+        for line in batch:
+            if line.value < 0:
+                raise ConfigError(f"a squared distance of {line.value} is below 0")
         require_possible(params, queries, tuple(line.value for line in batch))
         view = view.extended(queries)
     unopened = tuple(asked.query for asked in attempt.asked_and_not_opened)

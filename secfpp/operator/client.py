@@ -16,6 +16,10 @@ MEASURING_SECONDS = ASKED_SECONDS + 15.0
 """What the coordinator needs to have one way measured: it connects and diagnoses, too."""
 
 
+class CoordinatorLost(PeersMissing):
+    """The coordinator went away and did not come back while a run was followed."""
+
+
 class Operator:
     """The verbs over one connection to a coordinator; each call may take `patience` seconds.
 
@@ -58,9 +62,11 @@ class Operator:
     async def follow(self, run: str) -> AsyncIterator[Event]:
         """Every event of a run until it ends; where it ended early, raises what ended it.
 
-        A coordinator that goes away has `patience` seconds to start again.
+        A coordinator that goes away has `patience` seconds to start again; then CoordinatorLost
+        says how to follow the run again.
         """
         seen = 0
+        await self._client.reach(self._patience)
         while True:
             position = 0  # In the stream, which begins with the run's first event.
             try:
@@ -73,13 +79,19 @@ class Operator:
                         seen = position
                         yield event_from(line.decode())
             except PeersMissing:
-                await (
-                    self.status()
-                )  # Waits until the coordinator is there again, or says who is not.
+                await self._return_for(run)
                 continue
             if fields["ended"] is not None:
                 raise heard(fields["ended"], otherwise=RoundFailed)
             return
+
+    async def _return_for(self, run: str) -> None:
+        """Wait until the coordinator is there again; a run does not need who follows it."""
+        try:
+            await self.status()
+        except PeersMissing as lost:
+            again = f"{lost.fix}; {run} does not need you: `secfpp log {run}` follows it again"
+            raise CoordinatorLost(str(lost), fix=again) from None
 
     async def close(self) -> None:
         """Close the connection."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -10,11 +12,14 @@ from typing import Annotated
 
 import typer
 
+from secfpp.errors import Interrupted, RequestRefused, SecFPPError
 from secfpp.journal.events import Event
 from secfpp.journal.files import read_bytes
 from secfpp.journal.output import Data, Flags, Format, Output, say, show_table, speaking
+from secfpp.journal.tally import taught_nobody
 from secfpp.operator.audit import audit as run_audit
-from secfpp.operator.client import Operator
+from secfpp.operator.audit import verdict
+from secfpp.operator.client import CoordinatorLost, Operator
 from secfpp.pki.store import Identity
 from secfpp.settings.consent import policy_of
 from secfpp.settings.files import JobSettings, PartySettings
@@ -37,6 +42,9 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="As `run` and `statu
 
 ADDRESS = "127.0.0.1:7751"
 
+Known = dict[str, object]
+"""What a command has come to know so far: its data, also where it then fails."""
+
 run_app = typer.Typer(add_completion=False)
 status_app = typer.Typer(add_completion=False)
 log_app = typer.Typer(add_completion=False)
@@ -55,18 +63,20 @@ def run(
     flags: Flags = None,
     output: Output = Format.HUMAN,
 ) -> None:
-    """Submit a job; with --follow, say what happens until it ends."""
+    """Submit a job; with --follow, say what happens, with local times, until it ends."""
+
+    known: Known = {}
 
     async def submit(operator: Operator) -> Data:
         for said in strange_variables():
             say(said)
-        name = await operator.submit(load(JobSettings, job, flags=flags or ()))
+        known["run"] = name = await operator.submit(load(JobSettings, job, flags=flags or ()))
         say(f"submitted as {name}")
         if follow:
-            await _follow(operator, name)
-        return {"run": name}
+            await _follow(operator, name, known)
+        return known
 
-    speaking(output, lambda: with_operator(tls, address, coordinator, submit))
+    speaking(output, lambda: with_operator(tls, address, coordinator, submit), known)
 
 
 @status_app.command()
@@ -95,13 +105,19 @@ def log(
     coordinator: Name = "coordinator",
     output: Output = Format.HUMAN,
 ) -> None:
-    """Say what has happened in a run, and go on until it ends."""
+    """Say what has happened in a run, and go on until it ends; with --format json all its events.
+
+    Each line begins with its local time.
+    """
+    known: Known = {"run": name}
 
     async def ask(operator: Operator) -> Data:
-        await _follow(operator, name)
-        return {"run": name}
+        events: list[object] = []
+        known["events"] = events
+        await _follow(operator, name, known, lambda event: events.append(json.loads(event.line())))
+        return known
 
-    speaking(output, lambda: with_operator(tls, address, coordinator, ask))
+    speaking(output, lambda: with_operator(tls, address, coordinator, ask), known)
 
 
 @resume_app.command()
@@ -115,14 +131,16 @@ def resume(
 ) -> None:
     """Go on with a run that ended early, at the round it had come to."""
 
+    known: Known = {"run": name}
+
     async def ask(operator: Operator) -> Data:
         await operator.resume(name)
         say(f"{name} goes on")
         if follow:
-            await _follow(operator, name)
-        return {"run": name}
+            await _follow(operator, name, known)
+        return known
 
-    speaking(output, lambda: with_operator(tls, address, coordinator, ask))
+    speaking(output, lambda: with_operator(tls, address, coordinator, ask), known)
 
 
 @stop_app.command()
@@ -143,15 +161,40 @@ def stop(
     speaking(output, lambda: with_operator(tls, address, coordinator, ask))
 
 
-async def _follow(operator: Operator, name: str) -> None:
-    """Every event of a run that people want to hear, until it ends; then its rounds as a table."""
-    events = []
-    async for event in operator.follow(name):
-        events.append(event)
-        if not event.minor:
-            say(event.sentence())
+async def _follow(
+    operator: Operator, name: str, known: Known, told: Callable[[Event], None] = lambda _: None
+) -> None:
+    """Every event of a run that people want to hear, until it ends; then its rounds as a table.
+
+    `known` has, from the first event on, how the run stands and how many rounds it has closed.
+    """
+    events: list[Event] = []
+    try:
+        async for event in operator.follow(name):
+            events.append(event)
+            told(event)
+            known |= {"outcome": "running", "rounds": len(_closed(events))}
+            if not event.minor:
+                say(f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {event.sentence()}")
+    except asyncio.CancelledError:
+        raise Interrupted(
+            f"{name} goes on, it does not need you", fix=f"`secfpp log {name}` follows it again"
+        ) from None
+    except (CoordinatorLost, RequestRefused):
+        raise
+    except SecFPPError as error:
+        known["outcome"] = error.code
+        raise
+    known["outcome"] = "completed"
     say(f"{name} is done")
     show_table(name, ("round", "attempts", "distances", "seconds", "result"), _rounds(events))
+    if taught_nobody(events):
+        say(f"{name} taught nobody anything: no cluster was large enough in any round")
+
+
+def _closed(events: Sequence[Event]) -> list[Event]:
+    """The ends of the rounds that were completed."""
+    return [event for event in events if event.event == "closed"]
 
 
 def _rounds(events: Sequence[Event]) -> list[list[str]]:
@@ -162,8 +205,7 @@ def _rounds(events: Sequence[Event]) -> list[list[str]]:
             seconds[event.round] += event.seconds
     return [
         [f"{e.round}", f"{e.attempt}", f"{e.count}", f"{seconds[e.round]:.2f}", e.text]
-        for e in events
-        if e.event == "closed"
+        for e in _closed(events)
     ]
 
 
@@ -173,7 +215,7 @@ def with_operator(
     """Do something over a connection to the coordinator's door, which is closed after it."""
 
     async def connected() -> Data:
-        operator = Operator(OperatorClient(Identity.load(tls), address, coordinator))
+        operator = Operator(OperatorClient(Identity.load(tls), address, coordinator, say))
         try:
             return await verb(operator)
         finally:
@@ -185,7 +227,10 @@ def with_operator(
 @audit_app.command()
 def audit(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="A run directory of a coordinator.")
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run directory of a coordinator, or an evidence file."
+        ),
     ],
     ca: Annotated[Path | None, typer.Option("--ca", help="ca.crt, to check evidence.")] = None,
     policy: Annotated[Path | None, typer.Option(help="party.toml, to hold rounds to.")] = None,
@@ -199,6 +244,7 @@ def audit(
         verdicts = {True: "holds", False: "DOES NOT HOLD", None: "note"}
         rows = [[found.what, verdicts[found.passed], found.detail] for found in findings]
         show_table(f"audit of {run}", ("what", "verdict", "detail"), rows)
+        say(f"audit of {run}: {verdict(findings)}")
         passed = all(found.passed is not False for found in findings)
         return {"findings": [vars(found) for found in findings], "passed": passed}
 

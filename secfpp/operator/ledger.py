@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -91,6 +92,8 @@ class Attempt(BaseModel):
 class LedgerFile(BaseModel):
     """`ledger.json`: the rounds that reached their goal, and the attempts that did not."""
 
+    schema_version: Literal[1]
+    run: str
     rounds: list[Attempt]
     unfinished: list[Attempt]
 
@@ -103,9 +106,12 @@ def read_ledger(run: Path) -> LedgerFile:
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror}",
-            fix="name a run directory of a coordinator: state_dir/<run>",
+            fix="name a run directory of a coordinator, state_dir/<run>, or one evidence file",
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path} is no ledger of SecFPP: {place}: {first['msg']}") from error
+        raise ConfigError(
+            f"{path} is no ledger of SecFPP: {place}: {first['msg']}",
+            fix="use the version of SecFPP that wrote it, and the file as it was written",
+        ) from error

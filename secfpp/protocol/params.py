@@ -263,6 +263,11 @@ class RoundParams:
             f"minimum_cluster ≥ max(3, T+2) = {smallest} is needed, not {self.minimum_cluster}: "
             "in a smaller cluster the colluders could subtract themselves and see one prompt",
         )
+        _require(
+            self.minimum_cluster <= self.parties,
+            f"minimum_cluster ≤ n is needed: no cluster of {self.parties} parties can have "
+            f"{self.minimum_cluster} members",
+        )
         kinds = {sharing.kind for sharing in self.sharings}
         _require(
             len(self.sharings) in (1, 2) and len(kinds) == len(self.sharings),

@@ -91,7 +91,9 @@ def round_params(
         bits = largest_fraction_bits(protocol.clip, dim, parties)
     check_headroom(protocol.clip, bits, dim, parties)
     pairwise = job.clustering.method == "one_shot"
-    budget = job.clustering.query_budget or default_budget(parties)
+    budget, smallest = job.clustering.query_budget, protocol.minimum_cluster
+    if budget is None:
+        budget = default_budget(parties)
     _check_queries(job, parties, dim, budget)
     return RoundParams(
         key=key,
@@ -103,13 +105,31 @@ def round_params(
         adversaries=adversaries,
         feature=Feature.DOMAIN,
         sharings=(SharingSpec("domain", dim, protocol.clip, bits),),
-        minimum_cluster=protocol.minimum_cluster or max(3, colluders + 2),
+        minimum_cluster=max(3, colluders + 2) if smallest is None else smallest,
         query_kind=QueryKind.PAIRWISE if pairwise else QueryKind.MEANS,
         query_budget=budget,
         queries_per_party=min(budget, _queries_per_party(job, dim)),
         rounds=job.rounds,
         strict_queries=protocol.strict_queries,
     )
+
+
+def check_job(job: JobSettings, coordinator: str, roster: tuple[str, ...]) -> None:
+    """Hold a job against a roster before anybody is invited; ConfigError where it cannot be run.
+
+    How long prompts are, only parties know: what depends on it is checked as for the shortest.
+    """
+    if job.training.kind == "vectors":
+        dim = job.training.dim
+    else:
+        dim = 2 * job.rounds * max(1, len(roster) - 1)
+    try:
+        round_params(job, AttemptKey(job.name, 1, 1), coordinator, roster, dim)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the job does not fit the {len(roster)} parties of {coordinator}: {error}",
+            fix=error.fix,
+        ) from error
 
 
 def _queries_per_party(job: JobSettings, dim: int) -> int:

@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from secfpp.pki.store import Identity
@@ -14,13 +15,28 @@ from secfpp.pki.store import Identity
 _PATIENCE = 3.0
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What was found at an address: the cause in words, what to do, whether waiting may help."""
+
+    cause: str
+    fix: str
+    may_pass: bool = False
+
+
 async def diagnose(identity: Identity, address: str, name: str) -> str:
     """Try TCP, then TLS, as `identity` towards `name` at `address`; the cause in words."""
+    return (await find(identity, address, name)).cause
+
+
+async def find(identity: Identity, address: str, name: str) -> Finding:
+    """Try TCP, then TLS, as `identity` towards `name` at `address`."""
     if identity.leaf.days_left < 0:
-        return expired(identity)
+        return Finding(expired(identity), "renew it: docs/operations.md, Certificates")
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        return "its address is not known"
+    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+        return Finding("its address is not known", "give an address as host:port")
+    start = f"start {name}, or mend its address"
     try:
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(
@@ -28,21 +44,40 @@ async def diagnose(identity: Identity, address: str, name: str) -> str:
             )
             try:
                 if (owner := _owner(writer)) != name:
-                    return f"its certificate is not right: it is of {owner}, not of {name}"
+                    return Finding(
+                        f"its certificate is not right: it is of {owner}, not of {name}",
+                        f"give the address of {name}, or the name {owner}",
+                    )
                 await _provoke(reader, writer)
             finally:
                 writer.close()
     except TimeoutError:
-        return "nothing answers there (TCP or TLS timed out)"
+        look = f"see whether {name} runs there, and what lies between"
+        return Finding("nothing answers there (TCP or TLS timed out)", look, True)
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not right: {error.verify_message}"
+        return Finding(
+            f"its certificate is not right: {error.verify_message}",
+            f"use the name on its certificate (not {name}?) and keys of the same authority",
+        )
     except ssl.SSLError as error:
-        return f"the TLS handshake was refused: {error.reason or 'no reason given'}"
+        return Finding(
+            f"the TLS handshake was refused: {error.reason or 'no reason given'}",
+            f"see that {name} listens at this very port, and that your keys are of its authority",
+            isinstance(error, ssl.SSLEOFError),  # As of a proxy before a daemon that starts.
+        )
     except ConnectionRefusedError:
-        return "TCP refused, nothing listens there"
+        return Finding("TCP refused, nothing listens there", start, True)
+    except socket.gaierror as error:
+        return Finding(
+            f"TCP failed: {error.strerror}", "mend the host's name", error.errno == socket.EAI_AGAIN
+        )
+    except UnicodeError:
+        return Finding(f"{host} is no host's name", "mend the host's name")
     except OSError as error:
-        return f"TCP failed: {error.strerror or type(error).__name__}"
-    return "TLS works, the service behind it did not answer in time"
+        return Finding(f"TCP failed: {error.strerror or type(error).__name__}", start, True)
+    return Finding(
+        "TLS works, the service behind it did not answer in time", f"see the log of {name}", True
+    )
 
 
 def expired(identity: Identity) -> str:

@@ -27,6 +27,9 @@ PROBES: Final = (2**16, 2**18, 2**20)
 megabyte in a slow way's queue holds gRPC's own pings up for so long that it gives up."""
 
 LONG: Final = 1.0
+FASTEST_MBIT: Final = 1e5
+"""No way between participants carries more; who measures more has measured noise."""
+
 TRIPS: Final = 6
 CONNECT_SECONDS: Final = 5.0
 WAY_SECONDS: Final = 30.0
@@ -45,13 +48,13 @@ measured, if to anybody."""
 class LinkSpeed:
     """The way to one `peer`: milliseconds until TLS stands and of a round trip, 10^6 bits a second.
 
-    With `trouble` there are no figures, but words for why.
+    What was too fast to tell is none. With `trouble` there are no figures, but words for why.
     """
 
     peer: str
-    handshake_ms: float = 0.0
-    rtt_ms: float = 0.0
-    mbit: float = 0.0
+    handshake_ms: float | None = None
+    rtt_ms: float | None = None
+    mbit: float | None = None
     trouble: str = ""
 
 
@@ -113,8 +116,20 @@ async def measure_link(identity: Identity, name: str, address: str) -> LinkSpeed
                 broken = "answered at first; then the way was too slow, or broke off"
                 return LinkSpeed(name, trouble=f"{name} at {address} {broken}")
             return LinkSpeed(name, trouble=str(await _failure(identity, name, address, error)))
-    mbit = 8e-6 * size / max(moved - trip, 1e-6)
-    return LinkSpeed(name, 1e3 * max(first - trip, 0.0), 1e3 * trip, mbit)
+    return speed_of(name, first, trip, moved, size)
+
+
+def speed_of(name: str, first: float, trip: float, moved: float, size: int) -> LinkSpeed:
+    """What seconds tell of a way: of the first call, of an empty one, and of one of `size` bytes.
+
+    Their differences are small on a fast way, and noise where they would tell the impossible.
+    """
+    handshake, mbit = None, None
+    if first > trip:
+        handshake = 1e3 * (first - trip)
+    if moved - trip > 8e-6 * size / FASTEST_MBIT:
+        mbit = 8e-6 * size / (moved - trip)
+    return LinkSpeed(name, handshake, 1e3 * trip, mbit)
 
 
 async def have_measured(

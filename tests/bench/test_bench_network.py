@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 from typer.testing import CliRunner
 
-from secfpp.bench import commands, deployed
+from secfpp.bench import commands, deployed, tables
 from secfpp.bench.commands import app
 from secfpp.bench.links import Network, relayed
 from secfpp.bench.planted import Planting, party_names, plant
@@ -23,7 +23,13 @@ from secfpp.pki.store import Identity, throwaway_federation
 from secfpp.settings.files import JobSettings
 from secfpp.transport import probing
 from secfpp.transport.grpc_tls import Mailbox
-from secfpp.transport.probing import LinkSpeed, have_measured, measure_link, probing_service
+from secfpp.transport.probing import (
+    LinkSpeed,
+    have_measured,
+    measure_link,
+    probing_service,
+    speed_of,
+)
 from secfpp.transport.profiles import Profile
 from secfpp.transport.shaper import Relay
 
@@ -114,7 +120,7 @@ async def test_a_way_that_leads_nowhere_has_words_instead_of_figures(homes):
     nowhere = free_ports(["bob"])["bob"]
     link = await measure_link(ann, "bob", f"127.0.0.1:{nowhere}")
     await mailbox.close(0)
-    assert (link.peer, link.rtt_ms, link.mbit) == ("bob", 0, 0)
+    assert (link.peer, link.rtt_ms, link.mbit) == ("bob", None, None)
     assert "nothing listens there" in link.trouble
 
 
@@ -208,8 +214,28 @@ async def test_who_measures_for_long_is_said_again(monkeypatch):
 
 def fast(names):
     """Ways that cost nothing between all of them."""
-    figures = {"rtt_ms": 1.0, "mbit": 1e4}
+    figures = {"rtt_ms": 1.0, "handshake_ms": 3.0, "mbit": 1e4}
     return {pair: {"peer": pair[1], **figures} for pair in itertools.permutations(names, 2)}
+
+
+@pytest.mark.parametrize("moved", [0.001, 0.0005, 0.00100001])
+def test_a_way_that_is_too_fast_to_tell_has_no_rate_rather_than_an_impossible_one(moved):
+    way = speed_of("bob", first=0.0009, trip=0.001, moved=moved, size=2**20)
+    assert (way.handshake_ms, way.rtt_ms, way.mbit) == (None, 1.0, None)
+    slower = speed_of("bob", first=0.003, trip=0.001, moved=0.002, size=2**20)
+    assert (slower.handshake_ms, slower.mbit) == (pytest.approx(2), pytest.approx(8388.608))
+
+
+def test_a_rate_that_is_too_fast_to_tell_is_shown_as_such_and_limits_no_prediction(capsys):
+    names = (COORDINATOR, *party_names(16))
+    links = {pair: {**link, "mbit": None} for pair, link in fast(names).items()}
+    fastest = deployed.predicted(of_sixteen(), links, COORDINATOR)
+    slow = {pair: {**link, "mbit": 1.0} for pair, link in fast(names).items()}
+    limited = deployed.predicted(of_sixteen(), slow, COORDINATOR)
+    assert fastest["seconds"] < limited["seconds"]
+    tables.show_links(links)
+    said = capsys.readouterr().err
+    assert "links (–: too fast to tell)" in said
 
 
 def of_sixteen(**sections):

@@ -210,3 +210,25 @@ def test_events_are_counted_and_belong_to_the_phase_that_runs(tmp_path):
     assert tally.phases == {"share": (1, 1.5)}
     assert (tally.lost, tally.named) == ({"party-3": 1}, {"party-2": 1})
     assert tally.violations == {"party-2": 1}
+
+
+async def test_a_party_that_was_taken_off_the_roster_is_in_the_metrics_no_longer(
+    identities, tmp_path
+):
+    mailbox = mailbox_of(identities["boss"])
+    roster = {"ann", "bob"}
+    metrics = Metrics(mailbox, lambda: roster)
+    for name in roster:
+        mailbox.open(name, "127.0.0.1:1")
+    log = EventLog(tmp_path, "run")
+    log.listeners.append(metrics.tally.hear)
+    log.record("lost", peer="bob")
+    log.close()
+    told = generate_latest(metrics._registry).decode()
+    assert 'secfpp_peer_connected{peer="bob"}' in told
+    assert 'secfpp_peer_lost_total{peer="bob"} 1.0' in told
+    roster.remove("bob")
+    told = generate_latest(metrics._registry).decode()
+    assert 'peer="bob"' not in told
+    assert 'secfpp_peer_connected{peer="ann"}' in told
+    await mailbox.close(0)

@@ -109,6 +109,18 @@ def test_the_evidence_proves_it_to_whoever_has_the_ca_certificate(lied_to, capsy
     assert [f["what"] for f in told["findings"] if "evidence" in f["what"]]
 
 
+def test_evidence_alone_is_judged_without_any_ledger(lied_to, tmp_path, capsys, monkeypatch):
+    _, home = lied_to
+    shown = tmp_path / "shown.json"
+    shown.write_bytes(min(coordinator_run(lied_to).glob("evidence-*.json")).read_bytes())
+    ca = str(home / "pki" / "party-1" / "ca.crt")
+    monkeypatch.setattr(sys, "argv", ["secfpp", "audit", str(shown), "--ca", ca])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in (None, 0)
+    assert f"proves {LIAR_NAME}: " in " ".join(capsys.readouterr().err.split())
+
+
 def _audit(lied_to, *options: str) -> list[str]:
     return ["secfpp", "audit", str(coordinator_run(lied_to)), "--format", "json", *options]
 

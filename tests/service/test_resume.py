@@ -19,7 +19,7 @@ import pytest
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
 from secfpp.demo.scenario import Training, scenario
 from secfpp.demo.verify import verify
-from secfpp.errors import RequestRefused, RoundFailed
+from secfpp.errors import RequestRefused, RunStopped
 from secfpp.journal.events import read_events
 from secfpp.operator.client import Operator
 from secfpp.pki.store import Identity
@@ -183,7 +183,7 @@ def test_a_stopped_run_is_resumed_by_its_operator_and_a_completed_one_is_not(tmp
         run = asyncio.run(asked(federation, "submit", cast.job))
         asyncio.run(until_event(federation, run, lambda e: e.event == "closed"))
         asyncio.run(asked(federation, "stop", run))
-        with pytest.raises(RoundFailed, match="operator operator asked for it"):
+        with pytest.raises(RunStopped, match=f"{run}: operator stopped it"):
             asyncio.run(to_the_end(federation, run))
         asyncio.run(asked(federation, "resume", run))
         asyncio.run(to_the_end(federation, run))

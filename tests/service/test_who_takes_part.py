@@ -141,7 +141,7 @@ def test_as_many_as_s_may_be_missing_and_no_more():
 def test_a_run_without_anybody_is_refused_however_many_may_be_missing():
     answers = Answers(("a",))
     answers.refused = {"a": "SECFPP-E-CONFIG: data.path: no images in here"}
-    with pytest.raises(PeersMissing, match=r"at most 0 may be missing: a refused: .* no images"):
+    with pytest.raises(ConfigError, match=r"at most 0 may be missing: a refused: .* no images"):
         answers.check_enough(1)
 
 
@@ -151,7 +151,22 @@ def test_refusals_by_policy_are_one_refusal_and_those_alike_stand_together():
     with pytest.raises(PolicyRefusal, match="missing: a, b, c refused: SECFPP-E-POLICY"):
         answers.check_enough(1)
     answers.refused["b"] = "SECFPP-E-CONFIG: no images"
-    with pytest.raises(PeersMissing, match=r"missing: a, c refused: .*; b refused: "):
+    with pytest.raises(ConfigError, match=r"missing: a, c refused: .*; b refused: "):
+        answers.check_enough(1)
+
+
+def test_parties_that_all_refused_their_settings_are_told_to_mend_them_and_not_to_start():
+    answers = Answers(("a", "b"))
+    answers.refused = dict.fromkeys("ab", "SECFPP-E-CONFIG: no images")
+    with pytest.raises(ConfigError) as caught:
+        answers.check_enough(1)
+    assert caught.value.exit_code == 2
+    assert caught.value.fix.startswith("mend what the words name")
+    answers.refused["b"] = "SECFPP-E-STORE: its state cannot be written"
+    with pytest.raises(PeersMissing):
+        answers.check_enough(1)
+    del answers.refused["b"]
+    with pytest.raises(PeersMissing, match="b did not answer"):
         answers.check_enough(1)
 
 

@@ -98,7 +98,7 @@ def openings(draw: st.DrawFn) -> Open:
                 )
                 for kind in kinds
             ),
-            minimum_cluster=draw(st.integers(max(3, colluders + 2), 100)),
+            minimum_cluster=draw(st.integers(max(3, colluders + 2), len(roster))),
             query_kind=draw(st.sampled_from(QueryKind)),
             query_budget=draw(st.integers(1, 2**31 - 1)),
             queries_per_party=draw(st.integers(1, 8)),
