@@ -26,7 +26,7 @@ from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.phases import Phases
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Asking, Closed, Closing
-from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Report
+from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Refuse, Report
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.files import CoordinatorSettings, job_from
@@ -290,7 +290,7 @@ class RunSession:
             self._desk.take(sender, message)
             if isinstance(message, Report):
                 clock.progress()
-            elif isinstance(message, PeersMissing):
+            elif isinstance(message, PeersMissing | Refuse):
                 parties = parties - {sender}
 
     # --- Small things.
