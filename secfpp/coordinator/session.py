@@ -78,9 +78,9 @@ class RunSession:
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
         """A message to or from `peer` went wrong: say so; one that cannot be reached is lost."""
-        self.chronicle.say("trouble", peer=peer, text=str(error))
         if isinstance(error, PeersMissing):
             self._desk.put(peer, error)
+        self.chronicle.say("trouble", peer=peer, text=str(error))
 
     def change(self, parties: Mapping[str, str]) -> None:
         """The operator's roster is another now: it holds from the next opening on."""
@@ -113,10 +113,12 @@ class RunSession:
 
     async def _end(self, *, completed: bool, reason: str) -> None:
         text = reason if completed else f"the run ended early: {reason}"
-        self.chronicle.say("ended", text=text)
         over = Ended(self.run, completed, reason)
         self._post(Envelope(name, over) for name in self._participants.names)
-        await self._link.drain(FAREWELL_SECONDS)
+        try:
+            self.chronicle.say("ended", text=text)
+        finally:
+            await self._link.drain(FAREWELL_SECONDS)
 
     # --- Who takes part.
 

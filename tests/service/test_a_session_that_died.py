@@ -11,12 +11,13 @@ import pytest
 from secfpp.coordinator.gathering import Gathering
 from secfpp.coordinator.invitation import Answers
 from secfpp.coordinator.participants import Participants
+from secfpp.coordinator.session import RunSession
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
 from secfpp.demo.scenario import Training, scenario
-from secfpp.errors import ConfigError, RoundFailed
+from secfpp.errors import ConfigError, RoundFailed, StoreFailure
 from secfpp.journal.events import read_events
 from secfpp.party.daemon import PartyDaemon
-from secfpp.protocol.messages import Accept, Done, Envelope, Invite, Refuse
+from secfpp.protocol.messages import Accept, Done, Ended, Envelope, Invite, Refuse
 from secfpp.settings.files import Time
 
 from .party_alone import PEERS, Outgoing, opening, session_in
@@ -98,6 +99,24 @@ def test_a_coordinator_that_has_been_silent_too_long_for_a_party_is_told_so(tmp_
     (refusal,) = refusals(link)
     assert refusal.key == "SECFPP-E-ROUND"
     assert "0.1" not in refusal.reason
+
+
+def test_a_coordinator_whose_disk_is_full_still_tells_everyone_that_the_run_is_over():
+    session, posted = RunSession.__new__(RunSession), []
+    session.run, session._participants = "run", Participants({"a": "", "b": ""})
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreFailure("cannot write events.jsonl: No space left on device")
+
+    async def drain(_: float) -> None:
+        posted.append("drained")
+
+    session.chronicle = SimpleNamespace(say=full)
+    session._link = SimpleNamespace(post=posted.extend, drain=drain)
+    with pytest.raises(StoreFailure):
+        asyncio.run(session._end(completed=False, reason="full"))
+    over = Ended("run", False, "full")
+    assert posted == [Envelope("a", over), Envelope("b", over), "drained"]
 
 
 def test_who_has_accepted_and_then_refuses_is_not_among_those_who_accepted():
