@@ -16,8 +16,7 @@ class SecFPPError(Exception):
 
     `code` is the symbolic name, `whose` is "caller", "peer", "nobody" or "operator",
     `exit_code` the process exit code of docs/operations.md. `outward` is what other participants
-    may be told of it: no name of a file here, and no value of a
-    setting.
+    may be told of it: no name of a file here, and no value of a setting.
     """
 
     code: ClassVar[str] = "SECFPP-E-INTERNAL"

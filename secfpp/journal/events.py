@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -114,9 +115,10 @@ class EventLog:
         self._phase = ""
         self._path = private_directory(directory) / "events.jsonl"
         with explained(self._path):
-            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            self._end = os.fstat(self._file).st_size
-        if self._end and os.pread(self._file, 1, self._end - 1) != b"\n":
+            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            self._file = FileIO(handle, "r+")  # Unbuffered: what failed is not tried again.
+            self._end = os.fstat(handle).st_size
+        if self._end and os.pread(handle, 1, self._end - 1) != b"\n":
             self._append(b"\n")  # After what a crash has cut off.
 
     def record(self, event: str, **fields: object) -> Event:
@@ -137,15 +139,15 @@ class EventLog:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._file.close()
 
     def _append(self, line: bytes) -> None:
         """The whole line, or nothing of it."""
         with explained(self._path):
             try:
                 while line:
-                    line = line[os.write(self._file, line) :]
+                    line = line[self._file.write(line) :]
             except OSError:
-                os.ftruncate(self._file, self._end)
+                self._file.truncate(self._end)
                 raise
-            self._end = os.fstat(self._file).st_size
+            self._end = self._file.tell()
