@@ -15,16 +15,19 @@ class SecFPPError(Exception):
     """The base of every error raised on purpose.
 
     `code` is the symbolic name, `whose` is "caller", "peer", "nobody" or "operator",
-    `exit_code` the process exit code of docs/operations.md.
+    `exit_code` the process exit code of docs/operations.md. `outward` is what other participants
+    may be told of it: no name of a file here, and no value of a setting.
     """
 
     code: ClassVar[str] = "SECFPP-E-INTERNAL"
     whose: ClassVar[str] = "secfpp"
     exit_code: ClassVar[int] = 5
+    outward: str = "its own log says why"
 
-    def __init__(self, message: str, *, fix: str = "") -> None:
+    def __init__(self, message: str, *, fix: str = "", outward: str = "") -> None:
         super().__init__(message)
         self.fix = fix
+        self.outward = outward or self.outward
 
 
 class Misuse(SecFPPError):
@@ -41,6 +44,7 @@ class ConfigError(SecFPPError):
     code = "SECFPP-E-CONFIG"
     whose = "operator"
     exit_code = 2
+    outward = "its files or settings cannot be used for this; its own log says which"
 
 
 class PeerViolation(SecFPPError):
@@ -57,14 +61,17 @@ class PeerViolation(SecFPPError):
 
 
 class PolicyRefusal(SecFPPError):
-    """A party refused what it was asked; `key` names the policy setting that refused."""
+    """A party refused what it was asked; `key` names the policy setting that refused.
+
+    Who asked is told all of it.
+    """
 
     code = "SECFPP-E-POLICY"
     whose = "operator"
     exit_code = 4
 
     def __init__(self, key: str, reason: str, *, fix: str = "") -> None:
-        super().__init__(f"{key}: {reason}", fix=fix)
+        super().__init__(f"{key}: {reason}", fix=fix, outward=f"{key}: {reason}")
         self.key = key
         self.reason = reason
 
@@ -99,6 +106,7 @@ class StoreFailure(SecFPPError):
     code = "SECFPP-E-STORE"
     whose = "operator"
     exit_code = 2
+    outward = "its state cannot be written or read"
 
 
 class RequestRefused(SecFPPError):

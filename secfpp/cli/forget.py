@@ -12,7 +12,7 @@ from secfpp.errors import ConfigError
 from secfpp.journal.output import Data, Flags, Format, Output, say, speaking
 from secfpp.settings.files import CoordinatorSettings, PartySettings
 from secfpp.settings.loading import load
-from secfpp.store.sealed import SealedStore
+from secfpp.store.sealed import Records
 
 app = typer.Typer(add_completion=False)
 
@@ -36,15 +36,15 @@ def forget(
     def forgotten() -> Data:
         settings = _settings(party, coordinator, flags or [])
         directory = settings.state_dir / run
-        store = SealedStore(settings.state_dir, settings.store_key)
+        records = Records(settings.state_dir)  # None is opened, so the key may be lost.
         try:
-            if run not in store.names():
+            if run not in records.names():
                 raise ConfigError(f"no run {run!r} is kept in {settings.state_dir}")
             if directory.is_dir():
                 shutil.rmtree(directory)
-            store.delete(run)
+            records.delete(run)
         finally:
-            store.close()
+            records.close()
         say(f"{run} is forgotten here")
         return {"run": run}
 

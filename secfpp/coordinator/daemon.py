@@ -193,42 +193,39 @@ class CoordinatorDaemon:
 
     async def _call(self, operator: str, request: bytes) -> bytes:
         try:
-            data = await self._answer(operator, json.loads(request))
+            data = await self._answer(operator, _read(request))
         except SecFPPError as error:
             return json.dumps({"error": told(error)}).encode()
-        except (ValueError, KeyError) as error:
-            refusal = RequestRefused(f"the request is not understood: {error!r}")
-            return json.dumps({"error": told(refusal)}).encode()
         return json.dumps({"data": data}).encode()
 
-    async def _answer(self, operator: str, request: dict[str, str]) -> dict[str, object]:
-        if request["verb"] in ("submit", "resume") and self._leaving is not None:
-            raise RequestRefused(
-                "the coordinator was told to end and takes no new work",
-                fix="ask again when it has started again",
-            )
-        match request["verb"]:
-            case "submit":
-                job = job_from(request["job"])
+    async def _answer(self, operator: str, request: object) -> dict[str, object]:
+        match request:
+            case {"verb": "submit" | "resume"} if self._leaving is not None:
+                raise RequestRefused(
+                    "the coordinator was told to end and takes no new work",
+                    fix="ask again when it has started again",
+                )
+            case {"verb": "submit", "job": str(text)}:
+                job = job_from(text)
                 check_job(job, self._mailbox.identity.name, tuple(self._settings.parties))
                 run = self._runs.submit(job)
                 log.info("submitted", run=run, operator=operator)
-            case "resume":
-                run = request["run"]
+            case {"verb": "resume", "run": str(run)}:
                 self._runs.resume(run)
                 log.info("resumed", run=run, operator=operator)
-            case "status":
+            case {"verb": "status"}:
                 return {"runs": self._runs.status()}
-            case "stop":
-                run = request["run"]
+            case {"verb": "stop", "run": str(run)}:
                 self._runs.stop(run, f"{operator} stopped it")
                 await self._tell()
-            case "introduce":
+            case {"verb": "introduce"}:
                 return await self._survey.introduce()
-            case "measure":
-                return await self._survey.measure(request["participant"], request["peer"])
-            case verb:
-                raise RequestRefused(f"{verb!r} is no verb of this coordinator")
+            case {"verb": "measure", "participant": str(participant), "peer": str(peer)}:
+                return await self._survey.measure(participant, peer)
+            case {"verb": verb}:
+                raise RequestRefused(f"{verb!r} is no verb of this coordinator, or lacks a field")
+            case _:
+                raise RequestRefused("the request has no verb")
         return {"run": run}
 
     async def _follow(self, operator: str, request: bytes) -> AsyncIterator[bytes]:
@@ -273,3 +270,11 @@ class CoordinatorDaemon:
             self._runs.current.trouble(peer, error)
         else:
             log.warning("trouble", peer=peer, reason=str(error))
+
+
+def _read(request: bytes) -> object:
+    """What an operator asks, as JSON; RequestRefused where it is none."""
+    try:
+        return json.loads(request)
+    except ValueError as error:
+        raise RequestRefused(f"the request is no JSON: {error}") from None

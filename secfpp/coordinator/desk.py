@@ -66,6 +66,7 @@ class Desk:
                 joins = f"cannot join: it {odd}" if odd else "joins at the next opening"
                 self.chronicle.say("accepted", peer=sender, text=f"{sender} {joins}")
             case Refuse(key=key, reason=reason):
+                self.participants.left(sender)
                 text = f"{sender} refused: {key}: {reason}"
                 self.chronicle.say("refused", peer=sender, text=text)
         return False

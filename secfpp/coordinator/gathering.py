@@ -58,9 +58,11 @@ class Gathering:
         match item:
             case (sender, Accept(geometry=geometry)):
                 answers.accepted[sender] = dict(geometry)
+                answers.refused.pop(sender, None)
                 self._desk.chronicle.say("accepted", peer=sender)
             case (sender, Refuse(key=key, reason=reason)):
                 answers.refused[sender] = f"{key}: {reason}"
+                answers.accepted.pop(sender, None)
                 text = f"{sender} refused: {key}: {reason}"
                 self._desk.chronicle.say("refused", peer=sender, text=text)
             case (sender, Progress() as progress):

@@ -78,6 +78,11 @@ class Participants:
         """These take part no longer, unless they have come back meanwhile."""
         self._taking_part -= set(parties)
 
+    def left(self, party: str) -> None:
+        """It has said that it takes part no longer."""
+        self._taking_part.discard(party)
+        self._returned.discard(party)
+
     def roster(self) -> tuple[str, ...]:
         """Who takes part in the attempt that is opened now.
 

@@ -26,7 +26,7 @@ from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.phases import Phases
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Asking, Closed, Closing
-from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Report
+from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Refuse, Report
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.files import CoordinatorSettings, job_from
@@ -78,9 +78,9 @@ class RunSession:
 
     def trouble(self, peer: str, error: SecFPPError) -> None:
         """A message to or from `peer` went wrong: say so; one that cannot be reached is lost."""
-        self.chronicle.say("trouble", peer=peer, text=str(error))
         if isinstance(error, PeersMissing):
             self._desk.put(peer, error)
+        self.chronicle.say("trouble", peer=peer, text=str(error))
 
     def change(self, parties: Mapping[str, str]) -> None:
         """The operator's roster is another now: it holds from the next opening on."""
@@ -113,10 +113,12 @@ class RunSession:
 
     async def _end(self, *, completed: bool, reason: str) -> None:
         text = reason if completed else f"the run ended early: {reason}"
-        self.chronicle.say("ended", text=text)
         over = Ended(self.run, completed, reason)
         self._post(Envelope(name, over) for name in self._participants.names)
-        await self._link.drain(FAREWELL_SECONDS)
+        try:
+            self.chronicle.say("ended", text=text)
+        finally:
+            await self._link.drain(FAREWELL_SECONDS)
 
     # --- Who takes part.
 
@@ -290,7 +292,7 @@ class RunSession:
             self._desk.take(sender, message)
             if isinstance(message, Report):
                 clock.progress()
-            elif isinstance(message, PeersMissing):
+            elif isinstance(message, PeersMissing | Refuse):
                 parties = parties - {sender}
 
     # --- Small things.

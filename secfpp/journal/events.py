@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from secfpp.journal.files import private_directory
+from secfpp.journal.files import explained, private_directory
 
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode  # `dumps` would make one a line.
 
@@ -80,19 +82,21 @@ class Event:
         return f"{where}{what}{took}{attempt}"
 
 
-def event_from(line: str) -> Event:
+def event_from(line: str | bytes) -> Event:
     """Read an event back from its line."""
     fields: Mapping[str, object] = json.loads(line)
     return Event(**fields)  # type: ignore[arg-type]  # Our own lines hold our own fields.
 
 
 def read_events(directory: Path) -> list[Event]:
-    """The events in a run directory, none where there is no log; a line cut off in the middle,
-    as a crash may leave it, is left out.
+    """The events in a run directory, none where there is no log; a line that is no event, as a
+    crash may leave it, is left out.
     """
-    path = directory / "events.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return [event_from(line) for line in lines if line.endswith("}")]
+    path, events = directory / "events.jsonl", []
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        with contextlib.suppress(ValueError, TypeError):
+            events.append(event_from(line))
+    return events
 
 
 Heard = Callable[[Event], None]
@@ -100,19 +104,22 @@ Heard = Callable[[Event], None]
 
 
 class EventLog:
-    """Appends events to `events.jsonl` in a run directory; each line is on disk when it returns.
+    """Appends events to `events.jsonl` in a run directory; each line is written when it returns.
 
-    `listeners` hear every event after that.
+    `listeners` hear every event after that. StoreFailure where a line cannot be written.
     """
 
     def __init__(self, directory: Path, run: str) -> None:
         self.listeners: list[Heard] = []
         self._run = run
         self._phase = ""
-        path = private_directory(directory) / "events.jsonl"
-        self._file = open(  # noqa: SIM115 (closed by `close`; one file for a whole run)
-            os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", encoding="utf-8"
-        )
+        self._path = private_directory(directory) / "events.jsonl"
+        with explained(self._path):
+            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            self._file = FileIO(handle, "r+")  # Unbuffered: what failed is not tried again.
+            self._end = os.fstat(handle).st_size
+        if self._end and os.pread(handle, 1, self._end - 1) != b"\n":
+            self._append(b"\n")  # After what a crash has cut off.
 
     def record(self, event: str, **fields: object) -> Event:
         """Write one event now; `fields` are those of `Event`.
@@ -125,8 +132,7 @@ class EventLog:
             self._phase = entry.phase
         elif event in ATTEMPT_ENDS:
             self._phase = ""
-        self._file.write(entry.line() + "\n")
-        self._file.flush()
+        self._append(f"{entry.line()}\n".encode())
         for listener in tuple(self.listeners):
             listener(entry)
         return entry
@@ -134,3 +140,14 @@ class EventLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _append(self, line: bytes) -> None:
+        """The whole line, or nothing of it."""
+        with explained(self._path):
+            try:
+                while line:
+                    line = line[self._file.write(line) :]
+            except OSError:
+                self._file.truncate(self._end)
+                raise
+            self._end = self._file.tell()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +16,45 @@ from pydantic_core import to_json
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from secfpp.errors import ConfigError
+from secfpp.errors import ConfigError, StoreFailure
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """What the system says of writing `path`, as a StoreFailure with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreFailure(
+            f"cannot write {path}: {error.strerror}",
+            fix="free space, mend the disk or its permissions, or change state_dir",
+        ) from error
 
 
 def private_directory(path: Path) -> Path:
-    """Make `path` and its parents, readable by their owner only."""
-    try:
+    """Make `path` and its parents, readable by their owner only; StoreFailure where it cannot."""
+    with explained(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot make the directory {path}: {error.strerror}", fix="change state_dir"
-        ) from error
     return path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file 0600: to a temporary name, to the disk, then under its own name."""
+    """Write a file 0600: to a temporary name, to the disk, then under its own name.
+
+    StoreFailure where it cannot be written; then nothing has changed.
+    """
     private_directory(path.parent)
-    try:
+    with explained(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write {path}: {error.strerror}", fix="free space or mend the disk"
-        ) from error
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
 
 
 def read_bytes(path: Path) -> bytes:

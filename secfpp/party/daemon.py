@@ -17,7 +17,7 @@ from secfpp.party.memory import RunMemory, recall, unfinished
 from secfpp.party.session import PartySession
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.protocol.messages import Envelope, Invite, Peer, Refuse, run_of
+from secfpp.protocol.messages import Envelope, Invite, Open, Peer, Refuse, run_of
 from secfpp.settings.clock import Reminder
 from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.store.sealed import SealedStore
@@ -145,6 +145,8 @@ class PartyDaemon:
                 self._invited(sender, message)
             elif self._session is not None and run_of(message) == self._session.run:
                 self._session.deliver(sender, message)
+            elif isinstance(message, Open) and sender == self._settings.coordinator:
+                self._refuse(run_of(message), "run", "this party takes no part in it now")
 
     def _invited(self, sender: str, invite: Invite) -> None:
         if sender != self._settings.coordinator:
@@ -153,13 +155,13 @@ class PartyDaemon:
         session = self._session
         if session is None:
             self._take_part(invite)
+        elif session.is_ending:
+            self._next = invite  # The last words of a run may take a moment.
         elif session.run == invite.run:
             self._get_to_know(invite.peers)
             session.invited_again(invite)
-        elif session.is_ending:
-            self._next = invite  # The last words of a run may take a moment.
         else:
-            self._refuse(invite, "busy", f"this party takes part in {session.run}")
+            self._refuse(invite.run, "busy", f"this party takes part in {session.run}")
 
     def _take_part(self, invite: Invite) -> None:
         """Begin with a run, or go on with one that was left: under the job it had, no other."""
@@ -168,7 +170,7 @@ class PartyDaemon:
         if memory is None:
             memory = RunMemory(invite.run, invite.job, invite.peers)
         elif memory.job != invite.job:
-            self._refuse(invite, "job", "another job was agreed to under this name")
+            self._refuse(invite.run, "job", "another job was agreed to under this name")
             return
         memory.peers, memory.over = invite.peers, False
         log.info("invited", run=invite.run)
@@ -177,6 +179,10 @@ class PartyDaemon:
     def _begin(self, memory: RunMemory, *, is_again: bool) -> None:
         try:
             job = job_from(memory.job)
+        except ConfigError as error:
+            self._refuse(memory.run, error.code, str(error))
+            return
+        try:
             session = PartySession(
                 memory,
                 self._store,
@@ -186,8 +192,9 @@ class PartyDaemon:
                 job=job,
                 is_again=is_again,
             )
-        except ConfigError as error:
-            self._refuse(memory, error.code, str(error))
+        except SecFPPError as error:
+            log.error("cannot take part", run=memory.run, reason=str(error), fix=error.fix)
+            self._refuse(memory.run, error.code, error.outward)
             return
         self._get_to_know(memory.peers)
         self._session = session
@@ -216,10 +223,9 @@ class PartyDaemon:
         ways[settings.coordinator] = settings.coordinator_address
         return await measure_link(self._identity, peer, ways[peer])
 
-    def _refuse(self, asked: Invite | RunMemory, key: str, reason: str) -> None:
-        log.warning("refused", run=asked.run, key=key, reason=reason)
-        refusal = Refuse(asked.run, key, reason)
-        self._link.post([Envelope(self._settings.coordinator, refusal)])
+    def _refuse(self, run: str, key: str, reason: str) -> None:
+        log.warning("refused", run=run, key=key, reason=reason)
+        self._link.post([Envelope(self._settings.coordinator, Refuse(run, key, reason))])
 
     def _learner(self, job: JobSettings) -> Learner:
         if job.training.kind == "vectors":

@@ -66,13 +66,17 @@ class VectorLearner:
             raise ConfigError(
                 "the job deals vectors and this party has none",
                 fix="set [vectors] path to a .npy file of shape (rounds, dim)",
+                outward="the job deals vectors and this party has none",
             )
         try:
             rows = np.load(self._path, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read vectors from {self._path}: {error}") from error
         if rows.ndim != 2 or rows.shape[0] < wanted[0] or rows.shape[1] != wanted[1]:
-            raise ConfigError(f"{self._path} has shape {rows.shape}, {wanted} is needed")
+            misfit = f"shape {rows.shape}, {wanted} is needed"
+            raise ConfigError(
+                f"{self._path} has {misfit}", outward=f"its vectors do not fit: {misfit}"
+            )
         self._rows = rows.astype(np.float32)
         return {"kind": "vectors", "dim": str(wanted[1])}
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from secfpp.errors import RoundFailed, SecFPPError, StoreFailure
+from secfpp.errors import RoundFailed, SecFPPError
 from secfpp.journal.events import EventLog
 from secfpp.journal.phases import Cost, spent
 from secfpp.party.acceptance import check_first_opening, check_is_new, is_agreed, is_past, prepared
@@ -61,7 +61,7 @@ class PartySession:
         self._learner = learner
         self._job = job
         self.listeners = log.listeners
-        self._told_to_end = asyncio.Event()
+        self._ending = asyncio.Event()
         self._is_again = is_again
         self._acceptance: Accept | None = None
         self._records = PartyRecords(self.directory, link.name, memory.run, learner)
@@ -74,8 +74,8 @@ class PartySession:
 
     @property
     def is_ending(self) -> bool:
-        """Whether the coordinator has said that the run is over."""
-        return self._told_to_end.is_set()
+        """Whether this takes no more part: the coordinator has ended the run, or a failure has."""
+        return self._ending.is_set()
 
     def deliver(self, sender: str, message: Message) -> None:
         """Take a message of this run; it is handled in turn.
@@ -87,7 +87,7 @@ class PartySession:
             self._desk.say("violation", peer=sender, text=text)
             return
         if isinstance(message, Ended):
-            self._told_to_end.set()
+            self._ending.set()
         self._desk.put(sender, message)
 
     def leave(self) -> None:
@@ -106,7 +106,10 @@ class PartySession:
             self._desk.tell_coordinator(self._acceptance)
 
     async def conduct(self) -> None:
-        """The whole run, until the coordinator ends it or falls silent, or the daemon leaves."""
+        """The whole run, until the coordinator ends it or falls silent, or the daemon leaves.
+
+        Where something here ends it early, the coordinator is told, so that nobody waits.
+        """
         desk = self._desk
         beats = asyncio.create_task(self._beat())
         try:
@@ -120,10 +123,11 @@ class PartySession:
                 desk.memory.over = True
                 desk.keep()
                 desk.say("ended", text=f"the run ended: {desk.ended.reason}")
-        except StoreFailure as failure:
-            desk.tell_coordinator(Refuse(self.run, failure.code, "its state cannot be written"))
+        except SecFPPError as error:
+            desk.tell_coordinator(Refuse(self.run, error.code, error.outward))
             raise
         finally:
+            self._ending.set()
             beats.cancel()
             # First the last words: a coordinator that ends after one run does not stay for long.
             await desk.link.drain(FAREWELL_SECONDS)
@@ -170,7 +174,7 @@ class PartySession:
             desk.tell_progress()
         try:
             check_is_new(desk.memory, self._job, others(desk.store, desk.memory))
-            geometry = await prepared(self._learner, self._preparing, self._told_to_end)
+            geometry = await prepared(self._learner, self._preparing, self._ending)
             if geometry is None:
                 return
             check_first_opening(
@@ -182,7 +186,6 @@ class PartySession:
             )
         except SecFPPError as error:
             desk.say("refused", text=f"refused the run: {error}")
-            desk.tell_coordinator(Refuse(self.run, error.code, str(error)))
             raise
         desk.doing = ("waiting for a round", 0, 0)
         self._acceptance = Accept(self.run, tuple(sorted(geometry.items())))
@@ -236,8 +239,10 @@ class PartySession:
             return await self._desk.next(patience)
         except TimeoutError:
             raise RoundFailed(
-                f"the coordinator {settings.coordinator} has been silent for {patience:g} s",
-                fix="see the coordinator's log; the last good prompts are kept",
+                f"{settings.coordinator} has been silent for {patience:g} s",
+                fix="see the coordinator's log; if it goes on, give time.idle_timeout here as many "
+                "seconds as there, for it speaks but four times in its own",
+                outward="it has not heard of the coordinator for as long as its idle_timeout",
             ) from None
 
     async def _beat(self) -> None:

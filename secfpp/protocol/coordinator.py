@@ -158,7 +158,8 @@ class CoordinatorRound:
                 late = dict.fromkeys(self.awaiting, "did not confirm its mean in time")
                 if len(late) + len(self._lost) > self.params.stragglers:
                     return self._miss(f"{len(done)} parties have finished, n − S = {self._enough}")
-                self._state = Closed(disclosed, done, {**late, **self._lost})
+                self._lost |= late
+                self._state = Closed(disclosed, done, dict(self._lost))
                 return []
             case _:
                 return []

@@ -28,20 +28,14 @@ MIGRATIONS: Final = (
 _NONCE_BYTES = 12
 
 
-class SealedStore:
-    """The store of one daemon: `state.sqlite` in its state directory.
+class Records:
+    """The records of one daemon, `state.sqlite` in its state directory, as seen without a key.
 
-    The key file, `store.key` beside it where none is given, is made with the store and never again.
     Everything here raises StoreFailure, whose text names the file and what is the matter with it.
     """
 
-    def __init__(self, directory: Path, keys: Path | None = None) -> None:
+    def __init__(self, directory: Path) -> None:
         self._path = private_directory(directory) / "state.sqlite"
-        keys = directory / "store.key" if keys is None else keys
-        if not self._path.exists() and not keys.exists():
-            make_keys(keys)
-        self._key_file = keys
-        self._keys = read_keys(keys)
         with self._explained("open"):
             if not self._path.exists():
                 os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -51,24 +45,6 @@ class SealedStore:
             except BaseException:
                 self._database.close()
                 raise
-
-    def read(self, name: str) -> bytes | None:
-        """The record under a name, or None."""
-        with self._explained("read"):
-            query = "SELECT sealed FROM record WHERE name = ?"
-            row = self._database.execute(query, (name,)).fetchone()
-        return None if row is None else self._open(name, row[0])
-
-    def write(self, name: str, content: bytes) -> None:
-        """Put a record under a name, in place of what was there."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._keys[0].encrypt(nonce, content, name.encode())
-        with self._explained("write"):
-            self._database.execute(
-                "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
-                "SET written = excluded.written, sealed = excluded.sealed",
-                (name, time.time(), sealed),
-            )
 
     def delete(self, name: str) -> None:
         """Forget a record; its pages are overwritten."""
@@ -107,7 +83,65 @@ class SealedStore:
         if execute("PRAGMA quick_check").fetchall() != [("ok",)]:
             raise sqlite3.DatabaseError("the database is damaged")
         execute("COMMIT")
-        self._seal_anew()
+
+    @contextlib.contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        """What the database or the system says, with the file's name and a remedy."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            said = str(error)
+            if os.statvfs(self._path.parent).f_flag & os.ST_RDONLY:
+                said = f"the file system is read-only ({said})"
+            remedy = (
+                "free space, or mend the disk or its permissions; what was written is still there"
+            )
+            if "locked" in said:
+                remedy = "another daemon has this state_dir: stop it, or choose another one"
+            elif isinstance(error, sqlite3.DatabaseError) and (
+                "malformed" in said or "not a database" in said or "damaged" in said
+            ):
+                remedy = "restore state.sqlite from a backup, or move it away to begin anew"
+            raise StoreFailure(f"cannot {doing} {self._path}: {said}", fix=remedy) from None
+
+
+class SealedStore(Records):
+    """The records, with the keys to read and to write them.
+
+    The key file, `store.key` beside them where none is given, is made before the first record.
+    """
+
+    def __init__(self, directory: Path, keys: Path | None = None) -> None:
+        super().__init__(directory)
+        self._key_file = directory / "store.key" if keys is None else keys
+        try:
+            with self._explained("open"):
+                is_new = not self._key_file.exists() and not self.names()
+            if is_new:
+                make_keys(self._key_file)
+            self._keys = read_keys(self._key_file)
+            self._seal_anew()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, name: str) -> bytes | None:
+        """The record under a name, or None."""
+        with self._explained("read"):
+            query = "SELECT sealed FROM record WHERE name = ?"
+            row = self._database.execute(query, (name,)).fetchone()
+        return None if row is None else self._open(name, row[0])
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a record under a name, in place of what was there."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._keys[0].encrypt(nonce, content, name.encode())
+        with self._explained("write"):
+            self._database.execute(
+                "INSERT INTO record VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                "SET written = excluded.written, sealed = excluded.sealed",
+                (name, time.time(), sealed),
+            )
 
     def _seal_anew(self) -> None:
         """Seal with the first key whatever another one has sealed: then the others can go."""
@@ -133,23 +167,5 @@ class SealedStore:
         raise StoreFailure(
             f"the record of {name} in {self._path} opens with no key of {self._key_file}: "
             "it is another store's key file, or the record was changed",
-            fix="put the key file back from your backup, or `secfpp forget` the run",
+            fix="put the key file back from your backup, or `secfpp forget` each run so named",
         )
-
-    @contextlib.contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
-        """What the database or the system says, with the file's name and a remedy."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            said = str(error)
-            if os.statvfs(self._path.parent).f_flag & os.ST_RDONLY:
-                said = f"the file system is read-only ({said})"
-            remedy = "free space or mend the disk; what was written before is still there"
-            if "locked" in said:
-                remedy = "another daemon has this state_dir: stop it, or choose another one"
-            elif isinstance(error, sqlite3.DatabaseError) and (
-                "malformed" in said or "not a database" in said or "damaged" in said
-            ):
-                remedy = "restore state.sqlite from a backup, or move it away to begin anew"
-            raise StoreFailure(f"cannot {doing} {self._path}: {said}", fix=remedy) from None

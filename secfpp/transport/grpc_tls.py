@@ -230,6 +230,8 @@ class Mailbox:
         """One peer's stream: messages in pieces, and receipts where they are asked for."""
         sender, role, pem = await let_in(context, self._admit)
         await context.send_initial_metadata(())
+        if sender in self._outgoing:
+            self._outgoing[sender].called()
         parts: list[memoryview] = []
         taken = held = 0
         try:

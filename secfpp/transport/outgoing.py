@@ -8,6 +8,8 @@ wish for a receipt. A receipt is the number of messages that the peer has taken 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import random
 import time
 from collections import deque
@@ -32,15 +34,20 @@ Missing = Callable[[float], Awaitable[SecFPPError]]
 
 @dataclass(eq=False, repr=False)
 class Parcel:
-    """A message on its way: `confirmed` is done once the peer has it, or has the error."""
+    """A message on its way: `confirmed` is done once the peer has it, or has the error.
+
+    Its patience counts from `since`: when it was posted, or the peer last came back.
+    """
 
     payload: bytes
     patience: float
     confirmed: asyncio.Future[None]
-    deadline: float = field(init=False)
+    since: float = field(default_factory=time.monotonic)
 
-    def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.patience
+    @property
+    def left(self) -> float:
+        """Seconds until it is overdue; negative once it is."""
+        return self.since + self.patience - time.monotonic()
 
 
 class Outgoing:
@@ -58,6 +65,8 @@ class Outgoing:
         self._taken = 0  # The last receipt of the present stream.
         self._asking = False
         self._wake = asyncio.Event()
+        self._called = asyncio.Event()
+        self._said_at = -math.inf  # When it was last said that the peer cannot be reached.
         self._timer: asyncio.TimerHandle | None = None
         self._task = asyncio.create_task(self._run(), name=f"deliver to {peer.name}")
 
@@ -65,8 +74,8 @@ class Outgoing:
         """Send a message; the future ends when it is confirmed.
 
         Its errors: PeersMissing after `patience` seconds, PolicyRefusal where the peer does not let
-        us in. The first of several unconfirmed messages carries the error, the others are
-        cancelled.
+        us in. Of several messages that waited when an error was said, one carries it; the others
+        are cancelled when their own time has come.
         """
         parcel = Parcel(payload, patience, asyncio.get_running_loop().create_future())
         self._parcels.append(parcel)
@@ -80,6 +89,12 @@ class Outgoing:
         """Have everything confirmed soon, rather than now and then."""
         self._asking = True
         self._wake.set()
+
+    def called(self) -> None:
+        """The peer has called us: it is there. What waits is tried at once, as if just posted."""
+        for parcel in self._parcels:
+            parcel.since = time.monotonic()
+        self._called.set()
 
     async def close(self) -> None:
         """Send nothing more."""
@@ -110,25 +125,32 @@ class Outgoing:
                 await self._wake.wait()
                 continue
             before = self._parcels[0]
+            self._called.clear()
             try:
                 await self._converse()
             except grpc.aio.AioRpcError as error:
                 self._peer.trouble = f"{error.code().name}: {error.details()}"
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                     says = f"{self._peer.name} says: {error.details()}"
-                    self._give_up(PolicyRefusal("admission", says))
+                    self._give_up(PolicyRefusal("admission", says), list(self._parcels))
                     continue
             if not self._parcels:
                 continue
             oldest = self._parcels[0]
-            left = oldest.deadline - time.monotonic()
-            if left <= 0:
-                self._give_up(await self._missing(oldest.patience))
+            if oldest.left <= 0:
+                missing = await self._missing(oldest.patience)  # It may come back meanwhile.
+                self._give_up(missing, [parcel for parcel in self._parcels if parcel.left <= 0])
                 continue
             pause = _FIRST_PAUSE if oldest is not before else pause
             # Jitter only spreads retries; it is no secret.
-            await asyncio.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await self._rest(min(oldest.left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
+            pause = _FIRST_PAUSE if self._called.is_set() else min(2 * pause, _LONGEST_PAUSE)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next stream, unless the peer calls."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._called.wait()
 
     async def _converse(self) -> None:
         """One stream, until it breaks or the oldest message is overdue; raises what broke it."""
@@ -179,18 +201,17 @@ class Outgoing:
             self._taken = max(self._taken, taken)
 
     def _overdue(self) -> bool:
-        return bool(self._parcels) and time.monotonic() > self._parcels[0].deadline
+        return bool(self._parcels) and self._parcels[0].left <= 0
 
-    def _give_up(self, error: SecFPPError) -> None:
-        """What waits is not delivered; the first message says why, once for all."""
-        parcels, self._parcels = self._parcels, deque()
-        told = False
+    def _give_up(self, error: SecFPPError, parcels: list[Parcel]) -> None:
+        """These are not delivered; the first that was posted after the last such error says why."""
         for parcel in parcels:
-            if told or parcel.confirmed.done():
+            self._parcels.remove(parcel)
+            if parcel.since <= self._said_at or parcel.confirmed.done():
                 parcel.confirmed.cancel()
             else:
                 parcel.confirmed.set_exception(error)
-                told = True
+                self._said_at = time.monotonic()
 
 
 def _frames(payload: bytes) -> Iterator[bytes]:

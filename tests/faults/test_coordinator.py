@@ -46,7 +46,7 @@ def test_without_its_coordinator_everybody_ends_in_time_and_says_why(drilled, ce
     assert (outcome.verdict, outcome.code) == ("failed", PeersMissing.code)
     assert outcome.words.startswith(COORDINATOR)
     assert "did not answer" in outcome.words
-    silence = f"the coordinator {COORDINATOR} has been silent for {WAITS.idle_timeout:g} s"
+    silence = f"{COORDINATOR} has been silent for {WAITS.idle_timeout:g} s"
     for name in outcome.federation.parties:
         assert last_words(outcome, name)["reason"] == silence
     assert set(outcome.exits.values()) == {1}, outcome.exits

@@ -21,7 +21,7 @@ from secfpp.protocol.disclosure import Policy
 from secfpp.protocol.messages import Answers, Ask, Assign, Envelope, Halt, Invite, Open
 from secfpp.protocol.party import PartyRound
 from secfpp.protocol.party_states import Preparing
-from secfpp.settings.files import CoordinatorSettings, JobSettings, Tls
+from secfpp.settings.files import CoordinatorSettings, JobSettings, Time, Tls
 from secfpp.store.sealed import SealedStore
 
 PARTIES = tuple(f"party-{index}" for index in range(8))
@@ -94,15 +94,22 @@ class PartiesInMemory:
             self._flying.extend((to, out) for out in outbox)
 
 
-def conducted(tmp_path: Path, witnesses: tuple[str, ...] = ()) -> PartiesInMemory:
+def conducted(
+    tmp_path: Path,
+    witnesses: tuple[str, ...] = (),
+    link: PartiesInMemory | None = None,
+    limits: Time | None = None,
+) -> PartiesInMemory:
     """A round of the run; its second attempt, if the store knows the `witnesses` of the first."""
 
+    link = link or PartiesInMemory()
+
     async def run() -> PartiesInMemory:
-        link = PartiesInMemory()
         settings = CoordinatorSettings(
             state_dir=tmp_path,
             tls=Tls(directory=tmp_path),
             parties=dict.fromkeys(PARTIES, "127.0.0.1:1"),
+            time=limits or Time(),
         )
         job = JobSettings(rounds=1, protocol={"colluders": 1, "stragglers": 1})
         store = SealedStore(tmp_path)

@@ -98,7 +98,11 @@ def test_a_party_whose_vectors_do_not_fit_refuses_by_name_and_the_rest_goes_on(t
     assert ended == ""
     (refusal,) = [line for line in said if "party-3 refused" in line]
     assert "party-3 refused: SECFPP-E-CONFIG" in refusal
-    assert "has shape (1, 7), (1, 1024) is needed" in refusal
+    assert "its vectors do not fit: shape (1, 7), (1, 1024) is needed" in refusal
+    assert str(tmp_path) not in refusal
+    assert f"{tmp_path / 'vectors' / 'party-3.npy'} has shape (1, 7)" in (
+        federation.log_of("party-3").read_text()
+    )
     assert any("opened to 7 parties" in line for line in said)
 
 

@@ -8,13 +8,18 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from secfpp.errors import StoreFailure
 from secfpp.store import sealed
-from secfpp.store.sealed import SealedStore
+from secfpp.store.sealed import Records, SealedStore
+
+NOBODY = 65534
 
 
 def store_in(directory):
@@ -155,6 +160,67 @@ def test_a_lost_empty_wrong_or_foreign_key_file_is_named_and_nothing_is_overwrit
     store = store_in(tmp_path)
     assert store.read("run") == b"content"
     store.close()
+
+
+def test_a_key_file_is_made_where_nothing_is_kept_yet_as_after_a_crash_at_the_first_start(tmp_path):
+    store_in(tmp_path).close()
+    (tmp_path / "store.key").unlink()
+    store = store_in(tmp_path)
+    store.write("run", b"content")
+    store.close()
+
+
+@contextlib.contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Root may look into every directory, so it becomes another user for a while."""
+    before = os.geteuid()
+    os.seteuid(NOBODY if before == 0 else before)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_state_directory_of_another_user_is_a_failure_of_the_store_with_a_remedy():
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        os.chmod(name, 0o700 if os.geteuid() == 0 else 0o600)
+        try:
+            with (
+                as_somebody_else(),
+                pytest.raises(StoreFailure, match=r"state.sqlite: .*Permission") as failure,
+            ):
+                store_in(Path(name))
+        finally:
+            os.chmod(name, 0o700)
+    assert "permissions" in failure.value.fix
+
+
+@pytest.mark.parametrize("key_is", ["foreign", "lost"])
+def test_a_run_can_be_forgotten_though_no_key_opens_its_record(tmp_path, key_is):
+    """Mutation: opening the store as a daemon does, `forget` fails as the daemon has."""
+    store = store_in(tmp_path / "state")
+    store.write("run", b"content")
+    store.write("other", b"content")
+    store.close()
+    key = tmp_path / "state" / "store.key"
+    key.unlink()
+    if key_is == "foreign":
+        key.write_bytes(base64.b64encode(bytes(32)))
+        with pytest.raises(StoreFailure, match="opens with no key") as failure:
+            store_in(tmp_path / "state")
+        assert "`secfpp forget` each run" in failure.value.fix
+    config = tmp_path / "party.toml"
+    config.write_text(f'state_dir = "{tmp_path}/state"\n[tls]\ndirectory = "{tmp_path}"\n')
+    (tmp_path / "state" / "run").mkdir()
+    command = ["forget", "run", "--party", str(config)]
+    done = subprocess.run(
+        [sys.executable, "-m", "secfpp", *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    records = Records(tmp_path / "state")
+    assert records.names() == ["other"]
+    records.close()
+    assert not (tmp_path / "state" / "run").exists()
 
 
 def test_a_second_daemon_on_one_state_directory_is_told_so(tmp_path, store):

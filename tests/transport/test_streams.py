@@ -12,7 +12,9 @@ from secfpp.pki import store
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
 from secfpp.transport.grpc_tls import Mailbox
-from secfpp.transport.grpcio import WakeUp
+from secfpp.transport.grpcio import WakeUp, grpc
+from secfpp.transport.outgoing import Outgoing
+from secfpp.transport.peers import Peer
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,98 @@ async def test_of_many_messages_to_a_peer_that_never_comes_one_says_so(identitie
     assert isinstance(outcomes[0], PeersMissing)
     assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[1:])
     await bob.close(0)
+
+
+async def test_what_was_posted_a_moment_ago_is_not_given_up_with_what_is_overdue(identities):
+    """Ann comes up after the first message is overdue: the second waits for her."""
+    bob, _ = await listening(identities["bob"])
+    ann, address = await listening(identities["ann"])
+    await ann.close(0)
+    bob.open("ann", address)
+    overdue = bob.send("ann", b"invitation", timeout=0.5)
+    fresh = bob.send("ann", b"opening", timeout=20)
+    with pytest.raises(PeersMissing):
+        await overdue
+    ann, _ = await listening(identities["ann"], address)
+    bob.ask()
+    await fresh
+    assert (await ann.receive())[1] == b"opening"
+    await bob.close(0)
+    await ann.close(0)
+
+
+class Unreachable:
+    """An `Outgoing` to a peer that nothing reaches; counts what is tried and what is said."""
+
+    def __init__(self) -> None:
+        self.tried = self.asked = 0
+        self.outgoing = Outgoing(Peer("ann"), self._stream, self._missing)
+        self.during = lambda: None
+
+    def _stream(self):
+        self.tried += 1
+        nothing = grpc.aio.Metadata()
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing)
+
+    async def _missing(self, waited: float) -> PeersMissing:
+        self.asked += 1
+        self.during()
+        return PeersMissing("ann did not answer")
+
+
+async def test_of_what_waited_when_a_peer_was_said_to_be_missing_nothing_says_so_again():
+    peer = Unreachable()
+    first = peer.outgoing.put(b"1", 0.4)
+    await asyncio.sleep(0.2)
+    second = peer.outgoing.put(b"2", 0.4)
+    await asyncio.wait({first})
+    third = peer.outgoing.put(b"3", 0.4)
+    assert not second.done()
+    await asyncio.wait({second, third})
+    await peer.outgoing.close()
+    assert isinstance(first.exception(), PeersMissing)
+    assert second.cancelled()
+    assert isinstance(third.exception(), PeersMissing)
+
+
+async def test_a_peer_that_calls_is_tried_at_once_and_has_all_its_time_again():
+    peer = Unreachable()
+    waiting = peer.outgoing.put(b"1", 2.5)
+    await asyncio.sleep(2)  # By now it is tried about every second.
+    tried = peer.tried
+    peer.outgoing.called()
+    await asyncio.sleep(0.05)
+    assert peer.tried > tried
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    assert peer.asked == 0
+    await peer.outgoing.close()
+
+
+async def test_a_peer_that_calls_while_it_is_looked_for_is_not_missing():
+    peer = Unreachable()
+    peer.during = peer.outgoing.called
+    waiting = peer.outgoing.put(b"1", 0.3)
+    while not peer.asked:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await peer.outgoing.close()
+
+
+async def test_a_call_from_a_peer_wakes_what_waits_for_it(identities):
+    bob, address = await listening(identities["bob"])
+    ann, _ = await listening(identities["ann"])
+    bob.open("ann", "127.0.0.1:1")
+    waiting = bob.send("ann", b"anyone?", timeout=20)
+    ann.open("bob", address)
+    called = []
+    bob._outgoing["ann"].called = lambda: called.append("ann")
+    await ann.post("bob", b"here", timeout=20)
+    assert called == ["ann"]
+    await bob.close(0)
+    await ann.close(0)
+    assert waiting.cancelled()
 
 
 async def test_who_may_come_in_is_asked_of_every_message(identities):
