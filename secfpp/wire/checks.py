@@ -14,13 +14,16 @@ MAXIMUM_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one encoded message: 2^21 residues, 256 times an uncoded prompt of 16 × 512."""
 
 MAXIMUM_PARTIES: Final = 512
-"""Names on a roster: checking the parameters grows with its cube and takes a second or so here."""
+"""Names on a roster: checking the parameters of so many takes a few hundredths of a second."""
 
 MAXIMUM_COUNT: Final = 2**31 - 1
 """Any count, index or round number: fits a signed 32-bit integer in every language."""
 
 MAXIMUM_DOCUMENT: Final = 1024 * 1024
 """Bytes of a job or a report: a thousand times what is usual."""
+
+MAXIMUM_ENVELOPE: Final = MAXIMUM_DOCUMENT + 256 * 1024
+"""Bytes of protobuf in a message, a Dispute's apart: a document and all names of a roster."""
 
 MAXIMUM_TEXT: Final = 8192
 """Characters of a reason or a value: a screen or two for whoever has to read it."""

@@ -40,6 +40,7 @@ from secfpp.protocol.messages import (
 from secfpp.wire import dealings, openings, rounds, runs
 from secfpp.wire.checks import MAXIMUM_PAYLOAD, Malformed
 from secfpp.wire.residues import RESIDUE_BYTES, Rows, Supply
+from secfpp.wire.sizes import check_size
 from secfpp.wire.v1.envelope_pb2 import Envelope
 
 WIRE_VERSION: Final = 2
@@ -56,6 +57,7 @@ def encode(message: Message) -> bytes:
     """
     try:
         envelope, rows = _written(message)
+        check_size(envelope)
     except Malformed as refusal:
         raise Misuse(f"a {type(message).__name__} cannot be sent so: {refusal}") from refusal
     payload = b"".join((_counted(sum(map(len, rows))), *(row.buffer for row in rows), envelope))
@@ -110,7 +112,10 @@ def _parted(payload: bytes, sender: str) -> tuple[memoryview, bytes]:
 
 def _parsed(rest: bytes, sender: str) -> Envelope:
     try:
+        check_size(rest)
         envelope = Envelope.FromString(rest)
+    except Malformed as refusal:
+        raise PeerViolation(sender, f"sent a message that is too large: {refusal}") from refusal
     except DecodeError as error:
         raise PeerViolation(sender, "sent bytes that are no message of SecFPP") from error
     if envelope.wire_version != WIRE_VERSION:
