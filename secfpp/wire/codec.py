@@ -52,8 +52,8 @@ _COUNT_BYTES: Final = 8  # As many as a residue has, so that residues lie on its
 def encode(message: Message) -> bytes:
     """The one encoding of a message, at most MAXIMUM_PAYLOAD bytes.
 
-    A message that no receiver would accept raises Misuse. Reasons alone are made to fit: they are
-    cut to length, and what cannot be printed is replaced.
+    A message that no receiver would accept raises Misuse. Words for people alone are made to fit:
+    each is one line of what can be printed, and a reason is cut to length.
     """
     try:
         envelope, rows = _written(message)
