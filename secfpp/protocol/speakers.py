@@ -5,6 +5,7 @@ It is asked before a message is kept, and so bounds what is kept of a sender.
 
 from __future__ import annotations
 
+from secfpp.algebra.field import FieldArray
 from secfpp.errors import PeerViolation
 from secfpp.protocol.messages import (
     Answers,
@@ -48,7 +49,10 @@ def check_speaker(params: RoundParams, sender: str, message: RoundMessage) -> No
 
 
 def _check_place(params: RoundParams, sender: str, message: RoundMessage) -> None:
-    """PeerViolation where the attempt has no such batch, dealer or sum. Each batch has a query."""
+    """PeerViolation where the attempt has no such batch, dealer, deal or sum.
+
+    Each batch has a query.
+    """
     match message:
         case Echo() if sender not in params.witnesses:
             raise PeerViolation(sender, "sent an echo and is no witness of the round")
@@ -58,6 +62,12 @@ def _check_place(params: RoundParams, sender: str, message: RoundMessage) -> Non
                 raise PeerViolation(sender, f"sent {kind} of batch {batch}, more than there can be")
         case Dispute(dealer=dealer) if dealer not in params.places:
             raise PeerViolation(sender, f"disputes a leaf of {dealer}, who is not on the roster")
+        case Deal(shares=shares, masks=masks):
+            dealt = sum(
+                len(vector) for vector in (*shares, masks) if isinstance(vector, FieldArray)
+            )
+            if dealt > sum(params.share_widths) + params.mask_count:
+                raise PeerViolation(sender, f"dealt {dealt} residues, more than are due to anyone")
         case SumShare(values=values):
             if values.shape != (params.prompt_code.width(params.prompt_sharing.dim),):
                 raise PeerViolation(sender, "sent a sum share of a wrong width")

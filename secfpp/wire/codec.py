@@ -46,6 +46,11 @@ from secfpp.wire.v1.envelope_pb2 import Envelope
 WIRE_VERSION: Final = 2
 """The version that this release speaks; both versions are named where they differ."""
 
+_COMMANDS: Final = frozenset(
+    ("invite", "ended", "open", "close_dealing", "dispute", "ask", "assign")
+)
+"""The bodies that only a coordinator sends."""
+
 _COUNT_BYTES: Final = 8  # As many as a residue has, so that residues lie on its boundaries.
 
 
@@ -70,15 +75,19 @@ def encode(message: Message) -> bytes:
     return payload
 
 
-def decode(payload: bytes, *, sender: str) -> Message:
+def decode(payload: bytes, *, sender: str, coordinator: str | None = None) -> Message:
     """The message in `payload`, which came from `sender` (the name on its certificate).
 
+    Where the `coordinator` of all runs is known, commands of anybody else are not even read: they
+    are the messages that cost most.
     Anything but the exact encoding of an acceptable message raises PeerViolation, nothing else. The
     residues of the message are views of the payload.
     """
     residues, rest = _parted(payload, sender)
     envelope, supply = _parsed(rest, sender), Supply(residues)
     kind = envelope.WhichOneof("body") or "nothing"
+    if kind in _COMMANDS and coordinator not in (None, sender):
+        raise PeerViolation(sender, f"sent {kind} as if it coordinated")
     try:
         message = _read_run(envelope) or _read_round(envelope, supply)
         if message is None:

@@ -10,6 +10,7 @@ from secfpp.protocol.messages import (
     Answers,
     CloseDealing,
     Commitment,
+    Deal,
     Echo,
     EchoStage,
     Halt,
@@ -103,6 +104,16 @@ def test_a_sum_share_of_a_wrong_width_is_not_kept_for_later(federation):
     assert kept(party) == 1
 
 
+def test_a_deal_of_more_residues_than_are_due_to_anyone_is_not_kept_for_later(federation):
+    party, params = opened(federation)
+    residues = sum(params.share_widths) + params.mask_count + 1
+    share = FieldArray(np.zeros(residues, np.uint64))
+    party.handle("party-1", Deal(params.key, params.digest, (share,), None, "", None))
+    assert "more than are due" in party.violations[0].reason
+    assert not party._early
+    assert kept(party) == 1
+
+
 def test_the_names_in_closings_of_dealing_grow_or_the_coordinator_contradicts_itself(federation):
     party, params = opened(federation)
     for count in range(1, params.parties):
@@ -125,10 +136,11 @@ def test_a_leaf_that_nobody_disputes_is_a_violation_after_conflicts_as_well(fede
 def test_answers_that_come_too_late_are_not_kept(federation):
     coordinator, params = coordinator_at(federation, Closing)
     before = kept(coordinator)
-    for batch in range(50):
+    for batch in range(10, 50):
         late = Answers(params.key, batch, FieldArray(np.zeros(9, np.uint64)))
         assert coordinator.handle("party-1", late) == []
     assert kept(coordinator) == before
+    assert not coordinator.violations
 
 
 def test_an_opening_for_other_vectors_than_a_party_has_ends_in_a_halt_that_says_so(federation):

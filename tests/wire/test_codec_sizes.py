@@ -10,7 +10,19 @@ import pytest
 
 from secfpp.algebra.field import P
 from secfpp.errors import Misuse, PeerViolation
-from secfpp.protocol.messages import Dispute, Message, Open, Ready, Received, Report
+from secfpp.protocol.messages import (
+    Ask,
+    Assign,
+    CloseDealing,
+    Dispute,
+    Ended,
+    Invite,
+    Message,
+    Open,
+    Ready,
+    Received,
+    Report,
+)
 from secfpp.protocol.params import MOST_CHECKED, AttemptKey
 from secfpp.wire import checks
 from secfpp.wire.codec import decode, encode
@@ -79,6 +91,18 @@ def test_an_opening_among_as_many_as_there_may_be_is_read_in_little_time(
 )
 def test_more_protobuf_than_any_message_needs_is_refused_before_it_is_built(flood: bytes) -> None:
     assert "sent a message that is too large" in refused(payload(flood))
+
+
+def test_a_command_of_anybody_but_a_known_coordinator_is_not_read(examples: Examples) -> None:
+    commands = (Invite, Ended, Open, CloseDealing, Dispute, Ask, Assign)
+    for message in examples.values():
+        encoded = encode(message)
+        assert decode(encoded, sender="boss", coordinator="boss")
+        if not isinstance(message, commands):
+            assert decode(encoded, sender="party-3", coordinator="boss")
+            continue
+        with pytest.raises(PeerViolation, match="as if it coordinated"):
+            decode(encoded, sender="party-3", coordinator="boss")
 
 
 def test_a_word_in_a_dispute_that_is_no_ready_or_has_too_many_lines_is_refused() -> None:
