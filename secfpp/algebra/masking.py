@@ -23,6 +23,11 @@ def solvable(code: LagrangeCode, recipients: Sequence[int]) -> bool:
     return _weight(code, recipients) != 0
 
 
+def solvable_after(code: LagrangeCode, place: int) -> bool:
+    """The same for the D parties after a place, cyclically, much faster: any opening asks it."""
+    return _weight_after(code, place) != 0
+
+
 def deal_zero(code: LagrangeCode, queries: int, pinned: Mapping[int, FieldArray]) -> FieldArray:
     """Mask shares (n, queries), one polynomial per query, with D parties' values given.
 
@@ -73,3 +78,34 @@ def _weight(code: LagrangeCode, recipients: Sequence[int]) -> int:
             term = term * (beta - code.alphas[j]) % P
         total += term
     return total % P
+
+
+def _weight_after(code: LagrangeCode, place: int) -> int:
+    """`_weight` of the D parties after a place.
+
+    Their points are consecutive integers, so that each product is one of factorials; its sign is
+    that of an even number of factors.
+    """
+    count, degree, top = code.parties, code.product_degree, code.chunks + code.colluders
+    factorials, inverses = _factorials(top + count)
+    first = (place + 1) % count
+    runs = [(first, min(first + degree, count)), (0, max(0, first + degree - count))]
+    total = 0
+    for k in code.betas[: code.chunks]:
+        term = 1
+        for start, end in runs:
+            term = term * factorials[top + end - k] * inverses[top + start - k] % P
+        total += term
+    return total % P
+
+
+@lru_cache(maxsize=4)
+def _factorials(count: int) -> tuple[list[int], list[int]]:
+    """0!, 1!, … (count − 1)! and their inverses modulo P."""
+    factorials, inverses = [1] * count, [1] * count
+    for i in range(1, count):
+        factorials[i] = factorials[i - 1] * i % P
+    inverses[-1] = pow(factorials[-1], -1, P)
+    for i in range(count - 1, 0, -1):
+        inverses[i - 1] = inverses[i] * i % P
+    return factorials, inverses

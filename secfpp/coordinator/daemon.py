@@ -57,7 +57,10 @@ class CoordinatorDaemon:
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
         self.metrics = Metrics(self._mailbox, lambda: self._settings.parties)
         self._link = Link(
-            self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
+            self._mailbox,
+            coordinator=identity.name,
+            patience=settings.time.idle_timeout,
+            on_trouble=self._trouble,
         )
         service = operator_service(self._call, self._follow)
         self._door = TlsServer(

@@ -48,7 +48,10 @@ class PartyDaemon:
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
         self.metrics = Metrics(self._mailbox)
         self._link = Link(
-            self._mailbox, patience=settings.time.idle_timeout, on_trouble=self._trouble
+            self._mailbox,
+            coordinator=settings.coordinator,
+            patience=settings.time.idle_timeout,
+            on_trouble=self._trouble,
         )
         self._session: PartySession | None = None
         self._next: Invite | None = None

@@ -25,6 +25,7 @@ from secfpp.protocol.coordinator_states import (
     awaited,
     describe,
     is_gathered,
+    is_late,
 )
 from secfpp.protocol.dealing import Randomness
 from secfpp.protocol.disclosure import Disclosed, disclosure
@@ -44,7 +45,7 @@ from secfpp.protocol.opening import require_possible
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
 from secfpp.protocol.settlement import Conflict, Settlement, check_ready, disputes, examine
-from secfpp.protocol.transcript import Transcript
+from secfpp.protocol.transcript import Transcript, Violations
 
 Outbox = list[Envelope]
 
@@ -65,7 +66,7 @@ class CoordinatorRound:
     _state: State = field(default_factory=lambda: Gathering({}, frozenset()), init=False)
     _lost: dict[str, str] = field(default_factory=dict, init=False)
     _transcript: Transcript = field(default_factory=Transcript, init=False)
-    _violations: list[PeerViolation] = field(default_factory=list, init=False)
+    _violations: Violations = field(default_factory=Violations, init=False)
     _unsigned: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
     _settlement: Settlement = field(default_factory=Settlement, init=False)
     _disclosed: Disclosed | None = field(default=None, init=False)
@@ -97,7 +98,7 @@ class CoordinatorRound:
     @property
     def violations(self) -> tuple[PeerViolation, ...]:
         """What parties did against the protocol, in the order in which it was noticed."""
-        return tuple(self._violations)
+        return self._violations.noted
 
     @property
     def blames(self) -> tuple[Blame, ...]:
@@ -112,15 +113,16 @@ class CoordinatorRound:
         """Take one message that `sender`'s certificate vouches for; return what to send.
 
         What a lost party says does not count, and is no evidence: it may have been restarted (§9).
+        What comes too late, as enough others came before, is not looked at.
         """
-        if self.result is not None or sender in self._lost:
+        if self.result is not None or sender in self._lost or is_late(self._state, message):
             return []
         try:
             if not self._transcript.is_new(sender, message):
                 return []
             return self._step(sender, message)
         except PeerViolation as violation:
-            self._violations.append(violation)
+            self._violations.note(violation)
             return self.lose(violation.peer, violation.reason)
         except (PolicyRefusal, RoundFailed) as failure:
             return self.fail("round", str(failure))
@@ -214,12 +216,6 @@ class CoordinatorRound:
                 return self._on_answers(state, sender, message)
             case Closing() as state, Done():
                 return self._on_done(state, sender, message)
-            case (
-                (Settling() | Asking() | Closing(), Ready())
-                | (Asking() | Closing(), Opening())
-                | (Closing(), Answers())
-            ):
-                return []  # Too late: enough others came before.
             case state, _:
                 raise PeerViolation(
                     sender, f"sent {type(message).__name__} while {type(state).__name__}"
@@ -300,8 +296,6 @@ class CoordinatorRound:
         return [] if self.awaiting else self._begin(state.readies)
 
     def _on_answers(self, state: Asking, sender: str, answers: Answers) -> Outbox:
-        if answers.batch < state.current:
-            return []  # Too late: that batch is decoded.
         state = asking.admit(state, sender, answers)
         self._state = state
         if len(state.answers) < self.params.answers_needed:
@@ -309,7 +303,7 @@ class CoordinatorRound:
         state, values, liars = asking.open_batch(self.params, state, self.randomness)
         self._state = state
         reason = f"its answers to batch {state.current} are wrong"
-        self._violations += [PeerViolation(liar, reason) for liar in liars]
+        self._violations.note(*(PeerViolation(liar, reason) for liar in liars))
         require_possible(self.params, state.queries, values)
         return self._advance(state, values)
 

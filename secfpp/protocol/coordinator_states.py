@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from secfpp.cluster.queries import Assignment, Batch
 from secfpp.protocol.disclosure import Disclosed, OpenedDistance, View
-from secfpp.protocol.messages import Answers, Done, Ready
+from secfpp.protocol.messages import Answers, Done, Ready, RoundMessage
 from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Failed
 from secfpp.protocol.settlement import Conflict
@@ -103,6 +103,19 @@ def is_gathered(state: Gathering, params: RoundParams, lost: Collection[str]) ->
         return False
     dealt = {item.dealer for ready in state.readies.values() for item in ready.received}
     return all(party in state.excused - dealt for party in awaited(state, params, lost))
+
+
+def is_late(state: State, message: RoundMessage) -> bool:
+    """Whether a message was due before this state: enough others came without it."""
+    match state, message:
+        case Settling() | Asking() | Closing(), Ready():
+            return True
+        case Asking(), Answers(batch=batch):
+            return batch < state.current
+        case Closing(), Answers():
+            return True
+        case _:
+            return False
 
 
 def describe(state: State, params: RoundParams, lost: Collection[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from secfpp.algebra.field import FieldArray, beside
 from secfpp.algebra.masking import deal_zero
 from secfpp.algebra.randomness import SEED_BYTES, Seed, expand, uniform
-from secfpp.errors import Misuse, PeerViolation
+from secfpp.errors import Misuse, PeerViolation, PolicyRefusal
 from secfpp.protocol.commitments import Held, SignedRoots, Verify, commit, is_bound
 from secfpp.protocol.messages import Commitment, Deal
 from secfpp.protocol.params import RoundParams
@@ -41,7 +41,8 @@ def deal(
     """Share `vectors` (levels, one (dim,) array per sharing) with the roster, and deal masks.
 
     Returns the message for every other party and what the dealer itself holds. A vector of another
-    dimension or beyond ±B raises Misuse. `sign` binds the dealer where dealing is checked (§9).
+    dimension than the round's raises PolicyRefusal, one beyond ±B Misuse. `sign` binds the dealer
+    where dealing is checked (§9).
     """
     seeds: dict[tuple[str, str], Seed] = {}
     seeder = _Seeder(seeds, randomness)
@@ -162,14 +163,22 @@ class _Seeder:
 
 
 def _checked(params: RoundParams, vectors: Vectors) -> Vectors:
-    if len(vectors) != len(params.sharings):
-        raise Misuse(f"{len(vectors)} vectors were given for {len(params.sharings)} sharings")
+    due = [(spec.dim,) for spec in params.sharings]
+    own = [levels.shape for levels in vectors]
+    if own != due:
+        raise PolicyRefusal(
+            "sharings", f"are vectors of {_sizes(due)} values, this party's are of {_sizes(own)}"
+        )
     for levels, spec in zip(vectors, params.sharings, strict=True):
-        if levels.shape != (spec.dim,) or levels.dtype != np.int64:
-            raise Misuse(f"{spec.kind} levels must be int64 ({spec.dim},), not {levels.shape}")
+        if levels.dtype != np.int64:
+            raise Misuse(f"{spec.kind} levels must be int64, not {levels.dtype}")
         if int(np.abs(levels).max(initial=0)) > spec.quantiser.bound:
             raise Misuse(f"{spec.kind} levels exceed ±{spec.quantiser.bound}: quantise first")
     return vectors
+
+
+def _sizes(shapes: Sequence[tuple[int, ...]]) -> str:
+    return " and ".join("×".join(map(str, shape)) for shape in shapes)
 
 
 def _share(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from secfpp.errors import PeerViolation
 from secfpp.protocol.checking import lines_about, off_the_word
 from secfpp.protocol.commitments import SignedRoots, Verify
-from secfpp.protocol.messages import Dispute, Opening
-from secfpp.protocol.opening import ready_text
+from secfpp.protocol.messages import Dispute, Opening, Ready
+from secfpp.protocol.params import RoundParams
 from secfpp.protocol.party_states import Checking
+from secfpp.protocol.settlement import check_ready
 
 
 def leaf_in_dispute(state: Checking, me: str, dispute: Dispute, verify: Verify) -> Opening:
@@ -21,9 +22,7 @@ def leaf_in_dispute(state: Checking, me: str, dispute: Dispute, verify: Verify) 
         raise PeerViolation(params.coordinator, "disputes a leaf that this party does not hold")
     readies = dict(dispute.readies)
     for party, ready in readies.items():
-        text = ready_text(params, ready.received)
-        if party not in params.roster or not verify(party, text, ready.signature):
-            raise PeerViolation(params.coordinator, f"shows a word that {party} did not sign")
+        _check_word(params, party, ready, verify)
     if readies.get(me) != state.ready:
         raise PeerViolation(params.coordinator, "shows another word of this party than it gave")
     lines = lines_about([dispute.dealer], readies, SignedRoots(params, verify))[dispute.dealer]
@@ -36,3 +35,15 @@ def leaf_in_dispute(state: Checking, me: str, dispute: Dispute, verify: Verify) 
             f"disputes a leaf of {dispute.dealer} that the signed words do not put off its word",
         )
     return Opening(params.key, dispute.dealer, held.shares, held.masks, held.commitment)
+
+
+def _check_word(params: RoundParams, party: str, ready: Ready, verify: Verify) -> None:
+    """PeerViolation of the coordinator for a word that it should not have taken from `party`."""
+    if party not in params.places or ready.key != params.key:
+        raise PeerViolation(params.coordinator, f"shows a word of {party}, which has none here")
+    try:
+        check_ready(params, party, ready, verify)
+    except PeerViolation as violation:
+        raise PeerViolation(
+            params.coordinator, f"shows a word of {party} that does not count: {violation.reason}"
+        ) from violation

@@ -12,7 +12,7 @@ from functools import cached_property
 from secfpp.algebra.coding import LagrangeCode, maximal_chunks
 from secfpp.algebra.field import P
 from secfpp.algebra.fixedpoint import Quantiser, check_headroom
-from secfpp.algebra.masking import solvable
+from secfpp.algebra.masking import solvable_after
 from secfpp.errors import ConfigError
 
 
@@ -32,6 +32,10 @@ class AttemptKey:
 
 BLINDS = 2
 """Blinded challenges per dealer (§9), hence extra columns of a sharing and extra masks."""
+
+
+MOST_CHECKED = 240
+"""Parties among which dealing can be checked (§9): a Dispute, of n² lines, fits in one message."""
 
 
 class Feature(Enum):
@@ -239,6 +243,11 @@ class RoundParams:
         _require(0 <= s <= t, f"0 ≤ S ≤ T is needed: stragglers S = {s}, colluders T = {t}")
         _require(0 <= a <= t, f"0 ≤ A ≤ T is needed: adversaries A = {a}, colluders T = {t}")
         _require(
+            a == 0 or n <= MOST_CHECKED,
+            f"n ≤ {MOST_CHECKED} is needed with A ≥ 1, not {n}: a conflict is shown by n² lines in "
+            "one message",
+        )
+        _require(
             n >= 2 * t + 1 + s + 2 * a,
             "n ≥ 2(K+T−1) + 1 + S + 2A is needed with K ≥ 1: "
             f"{n} parties, T = {t}, S = {s}, A = {a} need at least {2 * t + 1 + s + 2 * a}",
@@ -287,9 +296,8 @@ class RoundParams:
     def _check_masks(self) -> None:
         code = self.feature_code
         for dealer in self.mask_dealers:
-            seeded = tuple(self.index(party) for party in self.mask_seeded(dealer))
             _require(
-                solvable(code, seeded),
+                solvable_after(code, self.index(dealer)),
                 f"the masks of {dealer} cannot be solved for: Σ_k Π_j (β_k − α_j) = 0 mod {P} over "
                 "the seeded recipients; change the roster's order",
             )

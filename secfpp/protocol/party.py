@@ -50,7 +50,7 @@ from secfpp.protocol.party_states import (
 )
 from secfpp.protocol.speakers import check_command, check_speaker
 from secfpp.protocol.summing import admit, conclude, release
-from secfpp.protocol.transcript import Transcript
+from secfpp.protocol.transcript import Transcript, Violations
 
 Outbox = list[Envelope]
 
@@ -69,12 +69,12 @@ class PartyRound:
         self._transcript = Transcript()
         self._echoes = Echoes(me, circumstances.credentials)
         self._early: list[tuple[str, RoundMessage]] = []
-        self._violations: list[PeerViolation] = []
+        self._violations = Violations()
 
     @property
     def violations(self) -> tuple[PeerViolation, ...]:
         """What other parties did against the protocol, in the order in which it was noticed."""
-        return tuple(self._violations)
+        return self._violations.noted
 
     @property
     def state(self) -> State:
@@ -91,19 +91,26 @@ class PartyRound:
         if self.result is not None:
             return []
         before = self._state
-        outbox = self._take(sender, message, replayed=False)
-        return outbox + (self._replay() if self._state is not before else [])
+        outbox = self._take(sender, message, heard=False)
+        if self._state is before:
+            return outbox
+        return outbox + self._replay(heard=not isinstance(before, Waiting))
 
     def deal(self, vectors: Vectors | Abstention) -> Outbox:
-        """Share the trained vectors (levels (dim,), one per sharing), or sit the round out."""
+        """Share the trained vectors (levels (dim,), one per sharing), or sit the round out.
+
+        Where they are not such as the attempt was opened for, it ends here.
+        """
         match self._state:
             case Preparing(params=params):
-                messages, own = deal(
-                    params, self.me, vectors, self._randomness, self._credentials.sign
-                )
+                sign = self._credentials.sign
+                try:
+                    messages, own = deal(params, self.me, vectors, self._randomness, sign)
+                except PolicyRefusal as refusal:
+                    return self._halt(refusal.key, refusal.reason)
                 self._state = Sharing(params, {self.me: own}, frozenset())
                 outbox = [Envelope(party, message) for party, message in messages.items()]
-                return outbox + self._replay()
+                return outbox + self._replay(heard=True)
             case state:
                 raise Misuse(f"vectors were dealt while {type(state).__name__}")
 
@@ -117,12 +124,10 @@ class PartyRound:
 
     # --- Delivery: each message meets the state it is for.
 
-    def _take(self, sender: str, message: RoundMessage, *, replayed: bool) -> Outbox:
+    def _take(self, sender: str, message: RoundMessage, *, heard: bool) -> Outbox:
         """One message through the state diagram; whatever is wrong with it ends here, in words."""
         try:
-            if not replayed and not self._transcript.is_new(sender, message):
-                return []
-            outbox = self._step(sender, message)
+            outbox = self._step(sender, message) if heard else self._hear(sender, message)
         except PolicyRefusal as refusal:
             return self._halt(refusal.key, refusal.reason)
         except RoundFailed as failure:
@@ -130,35 +135,47 @@ class PartyRound:
         except PeerViolation as violation:
             if violation.peer == self._coordinator:
                 return self._halt("coordinator", violation.reason)
-            self._violations.append(violation)
+            self._violations.note(violation)
             return []
         if outbox is None:
             self._early.append((sender, message))
             return []
         return outbox
 
-    def _replay(self) -> Outbox:
-        """Hand on the early messages, again after each change of state."""
+    def _replay(self, *, heard: bool) -> Outbox:
+        """Hand on the early messages, again after each change of state.
+
+        Those that came before the opening have not been `heard`.
+        """
         outbox: Outbox = []
         before = None
         while self._state is not before and self.result is None:
             before = self._state
             early, self._early = self._early, []
             for sender, message in early:
-                outbox += self._take(sender, message, replayed=True)
+                outbox += self._take(sender, message, heard=heard)
+            heard = True
         return outbox
+
+    def _hear(self, sender: str, message: RoundMessage) -> Outbox | None:
+        """A message that has just come: kept if it is new and the attempt has a place for it."""
+        state = self._state
+        check_command(self._coordinator, sender, message)
+        if isinstance(state, Waiting) and not isinstance(message, Open):
+            return None
+        if isinstance(state, Running):
+            check_speaker(state.params, sender, message)
+        return self._step(sender, message) if self._transcript.is_new(sender, message) else []
 
     def _step(self, sender: str, message: RoundMessage) -> Outbox | None:
         """The state diagram: what to send, or None where the message is ahead of its time."""
         state = self._state
-        check_command(self._coordinator, sender, message)
         if isinstance(state, Waiting):
             return self._open(message.params) if isinstance(message, Open) else None
         if isinstance(state, Finished | Failed):
             return []
-        check_speaker(state.params, sender, message)
         match state, message:
-            case _, Halt(code=code, reason=reason) if sender == self._coordinator:
+            case _, Halt(code=code, reason=reason):
                 self._state = Failed(code, reason)
                 return []
             case Summing(), Echo():
@@ -205,7 +222,7 @@ class PartyRound:
         try:
             held = receive(state.params, self.me, sender, message)
         except PeerViolation as violation:  # It has not been received, and nothing else will come.
-            self._violations.append(violation)
+            self._violations.note(violation)
             return self._gather(replace(state, excused=state.excused | {sender}))
         return self._gather(Sharing(state.params, {**state.held, sender: held}, state.excused))
 
@@ -234,7 +251,7 @@ class PartyRound:
             return None
         begun = begin(state, ask, self._credentials.verify)
         reason = "the signature of its root is not of its certificate"
-        self._violations += [PeerViolation(dealer, reason) for dealer in ask.unsigned]
+        self._violations.note(*(PeerViolation(dealer, reason) for dealer in ask.unsigned))
         return self._accept(begun, ask)
 
     def _on_ask(self, state: Answering, ask: Ask) -> Outbox | None:
@@ -286,7 +303,7 @@ class PartyRound:
             return []
         self._state, liars = concluded
         reason = "its share of the cluster's sum was wrong; it was left out"
-        self._violations += [PeerViolation(liar, reason) for liar in liars]
+        self._violations.note(*(PeerViolation(liar, reason) for liar in liars))
         done = Done(state.params.key, self._state.mean is not None)
         return [Envelope(state.params.coordinator, done)]
 

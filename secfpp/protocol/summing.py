@@ -29,12 +29,9 @@ def release(state: Assigned, me: str) -> tuple[Summing, list[Envelope]]:
 
 
 def admit(state: Summing, sender: str, share: SumShare) -> Summing:
-    """With `sender`'s share of the sum; PeerViolation where it owes none, or not such a one."""
-    params = state.params
-    if share.cluster != state.label or not params.helps(sender, share.cluster):
+    """With `sender`'s share of the sum; PeerViolation where it owes none."""
+    if share.cluster != state.label or not state.params.helps(sender, share.cluster):
         raise PeerViolation(sender, "sent a sum of a cluster that is not ours, or is no helper")
-    if share.values.shape != (params.prompt_code.width(params.prompt_sharing.dim),):
-        raise PeerViolation(sender, "sent a sum share of a wrong width")
     return replace(state, sums={**state.sums, sender: share})
 
 

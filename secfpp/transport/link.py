@@ -19,10 +19,16 @@ OnTrouble = Callable[[str, SecFPPError], None]
 
 
 class Link:
-    """A participant's connection to all others. `patience` is how long one delivery may take."""
+    """A participant's connection to all others. `patience` is how long one delivery may take.
 
-    def __init__(self, mailbox: Mailbox, *, patience: float, on_trouble: OnTrouble) -> None:
+    Commands are read if they come from `coordinator`, and from nobody else.
+    """
+
+    def __init__(
+        self, mailbox: Mailbox, *, coordinator: str, patience: float, on_trouble: OnTrouble
+    ) -> None:
         self._mailbox = mailbox
+        self._coordinator = coordinator
         self._patience = patience
         self._on_trouble = on_trouble
         self._flying: set[asyncio.Future[None]] = set()
@@ -52,7 +58,7 @@ class Link:
         while True:
             sender, payload = await self._mailbox.receive()
             try:
-                return sender, decode(payload, sender=sender)
+                return sender, decode(payload, sender=sender, coordinator=self._coordinator)
             except PeerViolation as violation:
                 self._on_trouble(sender, violation)
 

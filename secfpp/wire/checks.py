@@ -14,13 +14,16 @@ MAXIMUM_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one encoded message: 2^21 residues, 256 times an uncoded prompt of 16 × 512."""
 
 MAXIMUM_PARTIES: Final = 512
-"""Names on a roster: checking the parameters grows with its cube and takes a second or so here."""
+"""Names on a roster: checking the parameters of so many takes a few hundredths of a second."""
 
 MAXIMUM_COUNT: Final = 2**31 - 1
 """Any count, index or round number: fits a signed 32-bit integer in every language."""
 
 MAXIMUM_DOCUMENT: Final = 1024 * 1024
 """Bytes of a job or a report: a thousand times what is usual."""
+
+MAXIMUM_ENVELOPE: Final = MAXIMUM_DOCUMENT + 256 * 1024
+"""Bytes of protobuf in a message, a Dispute's apart: a document and all names of a roster."""
 
 MAXIMUM_TEXT: Final = 8192
 """Characters of a reason or a value: a screen or two for whoever has to read it."""
@@ -53,11 +56,10 @@ of the certificates."""
 ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 """host:port, an IPv6 host in brackets."""
 
-# Control characters, line separators and marks that turn the direction of writing: in a log or on
-# a terminal they would let a peer write more than its own words.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+# Tabs and ends of lines, other control characters, and marks that turn the direction of writing: in
+# a log or on a terminal they would let a peer write more than its own words.
+_BREAKS: Final = re.compile("[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 Several = TypeVar("Several", bound=Sized)
@@ -103,14 +105,15 @@ def number(field: str, value: int, *, least: int = 0, most: int = MAXIMUM_COUNT)
 
 
 def text(field: str, value: str, *, most: int = MAXIMUM_TEXT, empty: bool = False) -> str:
-    """Printable words for a person, newlines and tabs allowed; `empty`: may be left out."""
+    """Words for a person, made fit to travel; `empty`: may be left out.
+
+    They are one line: tabs and ends of lines become a space, what cannot be printed becomes `?`.
+    """
     if not value and not empty:
         raise Malformed(f"{field} must not be empty")
     if len(value) > most:
         raise Malformed(f"{field} has {len(value)} characters, at most {most} are allowed")
-    if _UNPRINTABLE.search(value):
-        raise Malformed(f"{field} holds a character that cannot be printed")
-    return value
+    return _UNPRINTABLE.sub("?", _BREAKS.sub(" ", value))
 
 
 def word(field: str, value: str) -> str:
@@ -119,12 +122,12 @@ def word(field: str, value: str) -> str:
 
 
 def reason(field: str, value: str, *, empty: bool = False) -> str:
-    """A reason made fit to travel: cut to length, what cannot be printed replaced by `?`.
+    """A reason, cut to length.
 
     A reason often quotes others, so its sender is not held to a length it cannot foresee.
     """
     fit = value if len(value) <= MAXIMUM_TEXT else value[: MAXIMUM_TEXT - 1] + "…"
-    return text(field, _UNPRINTABLE.sub("?", fit), empty=empty)
+    return text(field, fit, empty=empty)
 
 
 def document(field: str, value: str) -> str:

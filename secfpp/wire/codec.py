@@ -40,10 +40,16 @@ from secfpp.protocol.messages import (
 from secfpp.wire import dealings, openings, rounds, runs
 from secfpp.wire.checks import MAXIMUM_PAYLOAD, Malformed
 from secfpp.wire.residues import RESIDUE_BYTES, Rows, Supply
+from secfpp.wire.sizes import check_size
 from secfpp.wire.v1.envelope_pb2 import Envelope
 
 WIRE_VERSION: Final = 2
 """The version that this release speaks; both versions are named where they differ."""
+
+_COMMANDS: Final = frozenset(
+    ("invite", "ended", "open", "close_dealing", "dispute", "ask", "assign")
+)
+"""The bodies that only a coordinator sends."""
 
 _COUNT_BYTES: Final = 8  # As many as a residue has, so that residues lie on its boundaries.
 
@@ -51,11 +57,12 @@ _COUNT_BYTES: Final = 8  # As many as a residue has, so that residues lie on its
 def encode(message: Message) -> bytes:
     """The one encoding of a message, at most MAXIMUM_PAYLOAD bytes.
 
-    A message that no receiver would accept raises Misuse. Reasons alone are made to fit: they are
-    cut to length, and what cannot be printed is replaced.
+    A message that no receiver would accept raises Misuse. Words for people alone are made to fit:
+    each is one line of what can be printed, and a reason is cut to length.
     """
     try:
         envelope, rows = _written(message)
+        check_size(envelope)
     except Malformed as refusal:
         raise Misuse(f"a {type(message).__name__} cannot be sent so: {refusal}") from refusal
     payload = b"".join((_counted(sum(map(len, rows))), *(row.buffer for row in rows), envelope))
@@ -68,15 +75,19 @@ def encode(message: Message) -> bytes:
     return payload
 
 
-def decode(payload: bytes, *, sender: str) -> Message:
+def decode(payload: bytes, *, sender: str, coordinator: str | None = None) -> Message:
     """The message in `payload`, which came from `sender` (the name on its certificate).
 
+    Where the `coordinator` of all runs is known, commands of anybody else are not even read: they
+    are the messages that cost most.
     Anything but the exact encoding of an acceptable message raises PeerViolation, nothing else. The
     residues of the message are views of the payload.
     """
     residues, rest = _parted(payload, sender)
     envelope, supply = _parsed(rest, sender), Supply(residues)
     kind = envelope.WhichOneof("body") or "nothing"
+    if kind in _COMMANDS and coordinator not in (None, sender):
+        raise PeerViolation(sender, f"sent {kind} as if it coordinated")
     try:
         message = _read_run(envelope) or _read_round(envelope, supply)
         if message is None:
@@ -110,7 +121,10 @@ def _parted(payload: bytes, sender: str) -> tuple[memoryview, bytes]:
 
 def _parsed(rest: bytes, sender: str) -> Envelope:
     try:
+        check_size(rest)
         envelope = Envelope.FromString(rest)
+    except Malformed as refusal:
+        raise PeerViolation(sender, f"sent a message that is too large: {refusal}") from refusal
     except DecodeError as error:
         raise PeerViolation(sender, "sent bytes that are no message of SecFPP") from error
     if envelope.wire_version != WIRE_VERSION:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from secfpp.algebra.field import FieldArray, P
 from secfpp.algebra.randomness import Seed
 from secfpp.protocol.messages import Commitment, Deal, Dispute, Opening, Ready, Received
+from secfpp.protocol.params import MOST_CHECKED
 from secfpp.wire import checks
 from secfpp.wire.openings import read_key, write_key
 from secfpp.wire.residues import RESIDUE_BYTES, Rows, Supply, read_residues, write_residues
@@ -60,15 +63,18 @@ def read_ready(body: wire.Ready) -> Ready:
 def write_dispute(message: Dispute, body: wire.Dispute) -> None:
     write_key(message.key, body.key)
     body.dealer = checks.name("Dispute.dealer", message.dealer)
+    checks.few("Dispute.words", message.readies, MOST_CHECKED)
     checks.names("Dispute.words", [party for party, _ in message.readies])
     for party, ready in message.readies:
-        word = body.words.add(party=party)
-        write_ready(ready, word.ready)
+        checks.few("Dispute.words.received", ready.received, MOST_CHECKED)
+        word = wire.Ready()
+        write_ready(ready, word)
+        body.words.add(party=party, ready=word.SerializeToString(deterministic=True))
 
 
 def read_dispute(body: wire.Dispute) -> Dispute:
-    words = checks.few("Dispute.words", body.words, checks.MAXIMUM_PARTIES)
-    readies = tuple((word.party, read_ready(word.ready)) for word in words)
+    words = checks.few("Dispute.words", body.words, MOST_CHECKED)
+    readies = tuple((word.party, _read_word(word.ready)) for word in words)
     return Dispute(key=read_key(body.key), dealer=body.dealer, readies=readies)
 
 
@@ -94,6 +100,15 @@ def read_opening(body: wire.Opening, supply: Supply) -> Opening:
 
 
 # --- The parts of messages.
+
+
+def _read_word(encoded: bytes) -> Ready:
+    try:
+        body = wire.Ready.FromString(encoded)
+    except DecodeError:
+        raise checks.Malformed("Dispute.words holds what is no Ready") from None
+    checks.few("Dispute.words.received", body.received, MOST_CHECKED)
+    return read_ready(body)
 
 
 def _write_vector(value: FieldArray | Seed, body: wire.Vector, rows: Rows) -> None:

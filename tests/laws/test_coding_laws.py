@@ -15,7 +15,7 @@ from secfpp.algebra import interpolation
 from secfpp.algebra.coding import LagrangeCode, lagrange_matrix, maximal_chunks
 from secfpp.algebra.distances import distance_answers
 from secfpp.algebra.field import FieldArray, P, stack, sum_of
-from secfpp.algebra.masking import deal_zero, solvable, zero_matrix
+from secfpp.algebra.masking import _weight, _weight_after, deal_zero, solvable, zero_matrix
 from secfpp.algebra.randomness import uniform
 from secfpp.errors import ConfigError, Misuse, RoundFailed
 
@@ -144,6 +144,13 @@ def test_masks_are_sharings_of_zero_and_keep_their_pinned_values(code, rng):
         assert masks[party] == values
     opened = code.decode_total(code.product_degree, range(code.parties), masks)
     assert opened.values.tolist() == [0, 0, 0]
+
+
+@given(codes())
+def test_the_condition_for_parties_in_a_row_by_factorials_is_that_for_any_parties(code):
+    for place in range(code.parties):
+        row = [(place + step) % code.parties for step in range(1, code.product_degree + 1)]
+        assert _weight_after(code, place) == _weight(code, row)
 
 
 def test_recipients_that_leave_the_masks_without_a_solution_are_refused():

@@ -301,6 +301,10 @@ def test_a_second_different_message_in_one_place_is_evidence_and_a_repeat_is_har
         ({"stragglers": 2}, r"0 ≤ S ≤ T is needed: stragglers S = 2, colluders T = 1"),
         ({"colluders": 0}, "T = 0 protects nobody"),
         ({"adversaries": 2}, r"0 ≤ A ≤ T is needed: adversaries A = 2, colluders T = 1"),
+        (
+            {"roster": tuple(f"p{i}" for i in range(241)), "witnesses": ("p0",), "adversaries": 1},
+            "n ≤ 240 is needed with A ≥ 1, not 241",
+        ),
         ({"queries_per_party": 33}, r"d' ≥ 2·R·q is needed .* 64 dimensions, 1 rounds of 33"),
     ],
 )

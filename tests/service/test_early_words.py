@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from secfpp.party.early import MOST_EARLY, EarlyWords
-from secfpp.protocol.messages import Echo, EchoStage
+import numpy as np
+
+from secfpp.algebra.field import FieldArray
+from secfpp.party.early import MOST_BYTES, MOST_EARLY, EarlyWords
+from secfpp.protocol.messages import Answers, Deal, Done, Echo, EchoStage, SumShare
 from secfpp.protocol.params import AttemptKey
 
 
@@ -43,3 +46,24 @@ def test_what_is_taken_is_gone_and_so_is_what_was_for_an_attempt_before():
     assert words.take(key(3)) == [("bob", echo(3))]
     assert words.take(key(2)) == []
     assert words.take(key(4)) == [("carl", echo(4))]
+
+
+def test_of_one_sender_no_more_bytes_are_kept_than_one_message_may_have():
+    words = EarlyWords()
+    share = FieldArray(np.zeros(MOST_BYTES // 8 // 3, dtype=np.uint64))
+    words.keep("mallory", Deal(key(2), bytes(32), (share,), share, "", None))
+    words.keep("mallory", SumShare(key(2), 0, share))
+    words.keep("mallory", echo(2))
+    words.keep("ann", SumShare(key(2), 0, share))
+    kept = [(sender, type(message)) for sender, message in words.take(key(2))]
+    assert kept == [("mallory", Deal), ("mallory", Echo), ("ann", SumShare)]
+
+
+def test_of_one_place_the_first_word_is_kept_and_of_words_to_the_coordinator_none():
+    words = EarlyWords()
+    share = FieldArray(np.zeros(3, dtype=np.uint64))
+    for cluster in range(10):
+        words.keep("mallory", SumShare(key(2), cluster, share))
+        words.keep("mallory", Answers(key(2), cluster, share))
+        words.keep("mallory", Done(key(2), True))
+    assert words.take(key(2)) == [("mallory", SumShare(key(2), 0, share))]

@@ -54,7 +54,7 @@ PRINTABLE = st.characters(
     exclude_characters="".join(map(chr, range(0x2028, 0x206A))),
 )
 WORDS = st.text(PRINTABLE, min_size=1, max_size=128)
-TEXTS = st.text(st.one_of(PRINTABLE, st.sampled_from("\n\t")), min_size=1, max_size=300)
+TEXTS = st.text(PRINTABLE, min_size=1, max_size=300)
 DOCUMENTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
 DIGESTS = st.binary(min_size=32, max_size=32)
 SIGNATURES = st.binary(min_size=1, max_size=128)

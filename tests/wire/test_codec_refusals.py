@@ -161,6 +161,17 @@ def test_a_reason_that_quotes_anything_is_made_fit_to_travel(examples: Examples)
     assert arrived.reason.endswith("ä…")
 
 
+@pytest.mark.parametrize(
+    "end", ["\n", "\r\n", "\t", "\v", "\f", "\x1d", "\x85", "\u2028", "\u2029"]
+)
+def test_words_of_several_lines_arrive_as_one(end: str, examples: Examples) -> None:
+    halt = examples["halt"]
+    assert isinstance(halt, Halt)
+    lines = dataclasses.replace(halt, code=f"a{end}b", reason=f"one{end}{end}two")
+    arrived = decode(encode(lines), sender="party-3")
+    assert arrived == dataclasses.replace(halt, code="a b", reason="one two")
+
+
 def test_the_limits_follow_from_what_they_limit(examples: Examples) -> None:
     assert 2**checks.MAXIMUM_PATH == checks.MAXIMUM_PARTIES
     assert checks.MAXIMUM_PAYLOAD == 256 * 8 * 16 * 512

@@ -169,8 +169,8 @@ class Word(_message.Message):
     PARTY_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     party: str
-    ready: Ready
-    def __init__(self, party: _Optional[str] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ...) -> None: ...
+    ready: bytes
+    def __init__(self, party: _Optional[str] = ..., ready: _Optional[bytes] = ...) -> None: ...
 
 class Dispute(_message.Message):
     __slots__ = ("key", "dealer", "words")
