@@ -191,7 +191,7 @@ def with_certificate_of(lied_to, tmp_path, name: str, role: Role) -> Path:
     liar = store.Identity.load(home / "pki" / LIAR_NAME)
     asked = certificates.make_request(liar._key, name, role)
     issuer = x509.load_pem_x509_certificate((authority / "ca.crt").read_bytes())
-    key = certificates.load_key((authority / "ca.key").read_bytes())
+    key = certificates.load_key((authority / "ca.key").read_bytes(), "ca.key")
     issued = certificates.sign_request(asked, issuer, key, role=role)
     held = json.loads(min(coordinator_run(lied_to).glob("evidence-*.json")).read_text())
     held["certificates"][LIAR_NAME] = certificates.certificate_pem(issued).decode()

@@ -108,7 +108,7 @@ def conducted(
         settings = CoordinatorSettings(
             state_dir=tmp_path,
             tls=Tls(directory=tmp_path),
-            parties=dict.fromkeys(PARTIES, "127.0.0.1:1"),
+            parties={name: f"127.0.0.1:{place}" for place, name in enumerate(PARTIES, 1)},
             time=limits or Time(),
         )
         job = JobSettings(rounds=1, protocol={"colluders": 1, "stragglers": 1})

@@ -236,11 +236,9 @@ ROSTER = ("a", "b", "c", "d", "e")
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"protocol": {"colluders": -1}}, "colluders T ≥ 1 is needed"),
         ({"protocol": {"adversaries": 2}}, "0 ≤ A ≤ T is needed"),
+        ({"protocol": {"minimum_cluster": 1}}, "minimum_cluster ≥ max"),
         ({"protocol": {"minimum_cluster": 6}}, "minimum_cluster ≤ n is needed"),
-        ({"protocol": {"minimum_cluster": 0}}, "minimum_cluster ≥ max"),
-        ({"clustering": {"query_budget": 0}}, "query_budget is 0"),
         ({"training": {"kind": "vectors", "dim": 7}}, "d' ≥ 2·R·"),
     ],
 )
