@@ -22,7 +22,7 @@ from secfpp.coordinator.gathering import Diagnose, Gathering
 from secfpp.coordinator.memory import RunMemory
 from secfpp.coordinator.participants import Participants
 from secfpp.coordinator.records import Entry, describe, ledger_entry
-from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
+from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError, StoreFailure
 from secfpp.journal.phases import Phases
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Asking, Closed, Closing
@@ -103,17 +103,17 @@ class RunSession:
             await self._gather()
             await self._rounds()
         except SecFPPError as error:
-            await self._end(completed=False, reason=str(error))
+            told = error.outward if isinstance(error, StoreFailure) else str(error)
+            await self._end(Ended(self.run, False, told), f"the run ended early: {error}")
             raise
         else:
-            await self._end(completed=True, reason="the job is done")
+            await self._end(Ended(self.run, True, "the job is done"), "the job is done")
         finally:
             beats.cancel()
             self.chronicle.close()
 
-    async def _end(self, *, completed: bool, reason: str) -> None:
-        text = reason if completed else f"the run ended early: {reason}"
-        over = Ended(self.run, completed, reason)
+    async def _end(self, over: Ended, text: str) -> None:
+        """Tell the parties, who need not know the coordinator's files, and write `text` down."""
         self._post(Envelope(name, over) for name in self._participants.names)
         try:
             self.chronicle.say("ended", text=text)

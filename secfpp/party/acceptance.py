@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from secfpp.errors import ConfigError, PolicyRefusal
 from secfpp.party.learner import Learner, OnProgress
@@ -12,7 +13,7 @@ from secfpp.party.memory import RunMemory
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.consent import policy_of
 from secfpp.settings.files import JobSettings, PartySettings, job_from
-from secfpp.settings.rounds import MOST_ATTEMPTS, round_params
+from secfpp.settings.rounds import MOST_ATTEMPTS, default_stragglers, round_params
 
 
 async def prepared(
@@ -75,13 +76,33 @@ def _trains_as(job: JobSettings, text: str) -> bool:
 
 
 def is_agreed(job: JobSettings, params: RoundParams) -> bool:
-    """Whether an attempt is within what was agreed to.
+    """Whether an attempt is the one that the job which was agreed to describes.
 
-    Rounds are those of the job, attempts few: each attempt may open a budget of distances.
+    Rounds are those of the job, attempts few: each attempt may open a budget of distances. S may be
+    lower, where few witnesses are left; T is the coordinator's choice where the job leaves it open.
     """
-    key = params.key
-    agreed = params.rounds == job.rounds and 1 <= key.round <= job.rounds
-    return agreed and 1 <= key.attempt <= MOST_ATTEMPTS
+    key, protocol = params.key, job.protocol
+    if not (1 <= key.round <= job.rounds and 1 <= key.attempt <= MOST_ATTEMPTS):
+        return False
+    if protocol.colluders is None:
+        protocol = protocol.model_copy(update={"colluders": params.colluders})
+    stragglers = protocol.stragglers
+    if stragglers is None:
+        stragglers = default_stragglers(params.parties, params.colluders)
+    try:
+        agreed = round_params(
+            job.model_copy(update={"protocol": protocol}),
+            key,
+            params.coordinator,
+            params.roster,
+            params.feature_sharing.dim,
+            witnesses=params.witnesses,
+        )
+        return params.stragglers <= stragglers and params == replace(
+            agreed, stragglers=params.stragglers
+        )
+    except ConfigError:
+        return False
 
 
 def is_past(memory: RunMemory, key: AttemptKey) -> bool:

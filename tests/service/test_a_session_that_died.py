@@ -101,7 +101,7 @@ def test_a_coordinator_that_has_been_silent_too_long_for_a_party_is_told_so(tmp_
     assert "0.1" not in refusal.reason
 
 
-def test_a_coordinator_whose_disk_is_full_still_tells_everyone_that_the_run_is_over():
+def test_a_coordinator_whose_disk_is_full_tells_everyone_that_the_run_is_over_and_no_file():
     session, posted = RunSession.__new__(RunSession), []
     session.run, session._participants = "run", Participants({"a": "", "b": ""})
 
@@ -113,9 +113,21 @@ def test_a_coordinator_whose_disk_is_full_still_tells_everyone_that_the_run_is_o
 
     session.chronicle = SimpleNamespace(say=full)
     session._link = SimpleNamespace(post=posted.extend, drain=drain)
+    full_disk = StoreFailure("cannot write /srv/boss/state.sqlite: No space left on device")
+
+    async def gather() -> None:
+        raise full_disk
+
+    async def beat() -> None:
+        """No signs of life are counted here."""
+
+    session._beat, session._gather = beat, gather
+    session._remember_the_last_attempt = lambda: None
+    session.chronicle.close = lambda: None
     with pytest.raises(StoreFailure):
-        asyncio.run(session._end(completed=False, reason="full"))
-    over = Ended("run", False, "full")
+        asyncio.run(session.conduct())
+    over = Ended("run", False, full_disk.outward)
+    assert "/srv" not in over.reason
     assert posted == [Envelope("a", over), Envelope("b", over), "drained"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from secfpp.errors import PolicyRefusal
 from secfpp.journal.events import Event, read_events
+from secfpp.party.acceptance import is_agreed
 from secfpp.party.attempt import Attempt
 from secfpp.party.desk import Dealt
 from secfpp.protocol.messages import (
@@ -20,10 +21,10 @@ from secfpp.protocol.messages import (
     Open,
     Refuse,
 )
-from secfpp.protocol.params import AttemptKey
+from secfpp.protocol.params import AttemptKey, QueryKind
 from secfpp.settings import clock
 from secfpp.settings.clock import FAREWELL_SECONDS
-from secfpp.settings.files import JobSettings
+from secfpp.settings.files import ClusteringJob, JobSettings, ProtocolJob
 from secfpp.settings.rounds import MOST_ATTEMPTS, round_params, with_colluders
 
 from .party_alone import DIM, Ready, conducted, opening, session_in, until
@@ -134,7 +135,7 @@ def test_no_round_and_no_attempt_beyond_those_agreed_to_is_opened(tmp_path, roun
     session, link = session_in(tmp_path)
     params = replace(opening(1).params, queries_per_party=8)  # So that four rounds fit, too.
     beyond = Open(replace(params, rounds=rounds, key=key))
-    last = Open(replace(params, key=AttemptKey("run", 3, MOST_ATTEMPTS)))
+    last = Open(replace(opening(1).params, key=AttemptKey("run", 3, MOST_ATTEMPTS)))
 
     async def script():
         session.deliver("boss", beyond)
@@ -145,6 +146,38 @@ def test_no_round_and_no_attempt_beyond_those_agreed_to_is_opened(tmp_path, roun
     assert (link.deals(key), link.deals(last.key)) == (0, 4)
     (violation,) = [e for e in read_events(session.directory) if e.event == "violation"]
     assert violation.text == f"refused round {key.round}, attempt {key.attempt}: not agreed"
+
+
+AGREED = JobSettings(
+    protocol=ProtocolJob(colluders=2, adversaries=1, strict_queries=True, minimum_cluster=5),
+    clustering=ClusteringJob(query_budget=100),
+)
+TWELVE = tuple(f"party-{index}" for index in range(12))
+OPENED = round_params(AGREED, AttemptKey("run", 1, 1), "boss", TWELVE, 512)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"colluders": 3, "minimum_cluster": 5},
+        {"colluders": 1},
+        {"adversaries": 0},
+        {"strict_queries": False},
+        {"minimum_cluster": 4},
+        {"query_budget": 101},
+        {"queries_per_party": OPENED.queries_per_party - 1},
+        {"query_kind": QueryKind.PAIRWISE},
+        {"stragglers": 2},
+        {"sharings": (replace(OPENED.feature_sharing, clip=0.5),)},
+    ],
+)
+def test_an_attempt_is_held_to_the_job_that_was_agreed_to(change):
+    assert is_agreed(AGREED, OPENED)
+    assert not is_agreed(AGREED, replace(OPENED, **change))
+
+
+def test_an_attempt_may_allow_fewer_losses_where_few_witnesses_are_left():
+    assert is_agreed(AGREED, replace(OPENED, stragglers=0))
 
 
 def test_protection_agreed_to_once_is_not_lowered_in_a_later_attempt(tmp_path):
