@@ -193,7 +193,7 @@ def test_a_party_too_impatient_for_its_coordinator_stalls_no_round(tmp_path):
 
     def told(event) -> None:
         said.append(event.sentence())
-        if event.event == "refused":
+        if event.event == "refused" and federation.parties[-1] not in federation.processes:
             federation.launch(federation.parties[-1])
         if event.event == "closed":
             ends.append(time.monotonic())
