@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from secfpp.errors import PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.transport.admission import Admit, Context, let_in
+from secfpp.transport.admission import Admit, Context, let_in, told_by
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Service, as_is, client_channel
 from secfpp.transport.grpcio import grpc
@@ -183,6 +183,6 @@ async def _failure(
     identity: Identity, name: str, address: str, error: grpc.aio.AioRpcError
 ) -> SecFPPError:
     if error.code() is grpc.StatusCode.PERMISSION_DENIED:
-        return PolicyRefusal("measuring", f"{name} says: {error.details()}")
+        return PolicyRefusal("measuring", told_by(name, error))
     cause = await diagnose(identity, address, name)
     return PeersMissing(f"{name} at {address} did not answer: {cause}", fix=f"start {name}")
