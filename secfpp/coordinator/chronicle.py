@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from secfpp.coordinator.records import Entry, Ledger, Manifest, opened_by, reported, smallest_of
+from secfpp.coordinator.records import Entry, Ledger, Manifest, opened_by, smallest_of
+from secfpp.coordinator.reports import reported
 from secfpp.journal.events import Event, EventLog, read_events
 from secfpp.journal.evidence import write_evidence
 from secfpp.journal.phases import Cost, spent
@@ -29,6 +30,8 @@ class Chronicle:
         self.listeners.append(self.events.append)
         self._ledger = Ledger(directory, run)
         self._manifest = Manifest(directory, run)
+        self._reported = {(e.peer, e.round) for e in self.events if e.event == "report"}
+        self._unreadable: set[str] = set()
 
     def say(self, event: str, **fields: object) -> None:
         """Write an event down and tell it; it belongs to the present attempt if not said else."""
@@ -80,8 +83,20 @@ class Chronicle:
             self.say("failed", count=opened_by(entry), text=text)
 
     def report(self, sender: str, report: Report) -> None:
-        """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1)."""
-        told = reported(report.text)
+        """Pass a report on; an accuracy that a party chose to tell goes on the ledger (§1).
+
+        A party has one for each round up to the present; one that cannot be read is told once.
+        """
+        if (sender, report.round) in self._reported:
+            return
+        told = reported(report.text) if 1 <= report.round <= self.round else None
+        if told is None:
+            if sender not in self._unreadable:
+                self._unreadable.add(sender)
+                text = f"{sender} sent a report that cannot be read"
+                self.say("trouble", peer=sender, text=text)
+            return
+        self._reported.add((sender, report.round))
         self.say(
             "report",
             peer=sender,

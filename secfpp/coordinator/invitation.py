@@ -32,18 +32,43 @@ class Answers:
 
     @property
     def roster(self) -> tuple[str, ...]:
-        """Those who have accepted."""
-        return tuple(name for name in self.invited if name in self.accepted)
+        """Those who have accepted, and do not differ from most."""
+        odd = self.odd
+        return tuple(n for n in self.invited if n in self.accepted and n not in odd)
+
+    @property
+    def odd(self) -> dict[str, str]:
+        """Who has accepted with another geometry than most, and what differs; none without a most.
+
+        They count as missing: what one party says of itself ends no run of the others.
+        """
+        usual = self._usual
+        if usual is None:
+            return {}
+        what = {name: differences(geometry, usual) for name, geometry in self.accepted.items()}
+        return {
+            name: f"would learn with another model: {', '.join(w)}" for name, w in what.items() if w
+        }
+
+    @property
+    def _usual(self) -> Geometry | None:
+        """The geometry of more than half of those who have accepted, if there is one."""
+        alike = Counter(tuple(sorted(geometry.items())) for geometry in self.accepted.values())
+        for geometry, count in alike.most_common(1):
+            if 2 * count > len(self.accepted):
+                return dict(geometry)
+        return None
 
     def check_enough(self, allowed: int) -> None:
-        """At most `allowed`, and never all, may be missing or refuse; an error names them and why.
+        """At most `allowed`, and never all, may be missing, refuse or be odd; an error names them.
 
         PolicyRefusal where all of them refused by their policies, ConfigError where all refused
-        what they were given to work with, else PeersMissing.
+        what they were given to work with, or were given something else, else PeersMissing.
         """
         known = {name: self.doing.get(name, "not heard of") for name in self.silent}
         gone = {name: f"did not answer in time ({what})" for name, what in known.items()}
         gone |= {name: f"refused: {why}" for name, why in self.refused.items()}
+        gone |= self.odd
         allowed = min(allowed, len(self.invited) - 1)
         if len(gone) <= allowed:
             return
@@ -52,6 +77,7 @@ class Answers:
             f"be missing: {_together(gone)}"
         )
         codes = {why.partition(":")[0] for why in self.refused.values()}
+        codes |= {ConfigError.code for _ in self.odd}
         if not known and codes == {PolicyRefusal.code}:
             raise PolicyRefusal("consent", missing, fix="change the job, or the parties' [policy]")
         if not known and codes <= {PolicyRefusal.code, ConfigError.code}:
@@ -61,20 +87,20 @@ class Answers:
         raise PeersMissing(missing, fix="start them, or mend what the words name")
 
     def common_geometry(self) -> Geometry:
-        """What all learn with; ConfigError names who differs from most others, and in what."""
-        fields = sorted({key for geometry in self.accepted.values() for key in geometry})
+        """What more than half learn with; else ConfigError names who differs, and in what."""
+        if self._usual is not None:
+            return self._usual
+        fields = {key for geometry in self.accepted.values() for key in geometry}
         usual = {
             key: Counter(g.get(key, "none") for g in self.accepted.values()).most_common(1)[0][0]
             for key in fields
         }
-        odd = {name: differences(self.accepted[name], usual) for name in self.roster}
+        odd = {name: differences(self.accepted[name], usual) for name in self.accepted}
         differing = [f"{name} differs in {', '.join(what)}" for name, what in odd.items() if what]
-        if differing:
-            raise ConfigError(
-                f"not all parties would learn with the same model: {'; '.join(differing)}",
-                fix="give all of them the same weights (clip.weights) and the same version",
-            )
-        return usual
+        raise ConfigError(
+            f"no more than half would learn with the same model: {'; '.join(differing)}",
+            fix="give all of them the same weights (clip.weights) and the same version",
+        )
 
 
 def differences(geometry: Geometry, usual: Geometry) -> list[str]:

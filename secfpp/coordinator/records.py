@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -162,35 +160,3 @@ def smallest_of(entry: Entry | None) -> str:
     """The smallest cluster that opens a mean, by an entry of the ledger, for a sentence."""
     chosen = {} if entry is None else entry["parameters"]
     return f" = {chosen['minimum_cluster']}" if isinstance(chosen, dict) and chosen else ""
-
-
-@dataclass(frozen=True)
-class Told:
-    """A party's report in words; the accuracy if it chose to tell one; seconds of the exchange,
-    from its vectors being ready, and payload bytes that it sent."""
-
-    words: str
-    accuracy: float | None = None
-    seconds: float = 0.0
-    sent: int = 0
-
-
-def reported(text: str) -> Told:
-    """Read a party's report, which is JSON; one that cannot be read says so in words."""
-    try:
-        told = json.loads(text)
-        phases, moved, accuracy = told["seconds"], told["bytes"], told.get("accuracy")
-        training = float(phases.get("train", 0.0))
-        seconds = float(phases["total"]) - training
-        sent, received = int(moved["sent"]), int(moved["received"])
-        score = float(accuracy) if isinstance(accuracy, int | float) else None
-        if not all(map(math.isfinite, (training, seconds, sent, received, score or 0.0))):
-            raise ValueError("JSON of Python's takes Infinity and NaN")
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return Told("sent a report that cannot be read")
-    words = "" if score is None else f"has accuracy {score:.3f}, "
-    words += (
-        f"trained for {training:.1f} s, sent {sent / 1024:.0f} KiB and received "
-        f"{received / 1024:.0f} KiB"
-    )
-    return Told(words, score, seconds, sent)

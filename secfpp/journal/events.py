@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from secfpp.journal.files import explained, private_directory
+from secfpp.journal.seldom import Seldom, with_left_out
 
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode  # `dumps` would make one a line.
 
@@ -24,7 +25,8 @@ ATTEMPT_ENDS: Final = ("closed", "finished", "failed")
 class Event:
     """Something that happened: `time` is Unix time in seconds; empty fields are left out.
 
-    `count` is of the distances that an attempt opened, or of the values that were clipped.
+    `count` is of the distances that an attempt opened, of the values that were clipped, or of the
+    like of it that were left out before.
     """
 
     time: float
@@ -106,13 +108,15 @@ Heard = Callable[[Event], None]
 class EventLog:
     """Appends events to `events.jsonl` in a run directory; each line is written when it returns.
 
-    `listeners` hear every event after that. StoreFailure where a line cannot be written.
+    `listeners` hear every event after that. What a peer causes again and again is left out, but for
+    one a minute. StoreFailure where a line cannot be written.
     """
 
     def __init__(self, directory: Path, run: str) -> None:
         self.listeners: list[Heard] = []
         self._run = run
         self._phase = ""
+        self._seldom = Seldom()
         self._path = private_directory(directory) / "events.jsonl"
         with explained(self._path):
             handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -121,11 +125,18 @@ class EventLog:
         if self._end and os.pread(handle, 1, self._end - 1) != b"\n":
             self._append(b"\n")  # After what a crash has cut off.
 
-    def record(self, event: str, **fields: object) -> Event:
+    def record(self, event: str, **fields: object) -> None:
         """Write one event now; `fields` are those of `Event`.
 
         An event without a phase belongs to the one that runs.
         """
+        peer = str(fields.get("peer", ""))
+        left_out = self._seldom.left_out(event, peer)
+        if left_out is None:
+            return
+        if left_out:
+            text = with_left_out(str(fields.get("text", f"{event} {peer}")), left_out)
+            fields |= {"count": left_out, "text": text}
         place: dict[str, object] = {"phase": self._phase}
         entry = Event(time=time.time(), run=self._run, event=event, **(place | fields))  # type: ignore[arg-type]  # checked by Event itself
         if event == "phase":
@@ -135,7 +146,6 @@ class EventLog:
         self._append(f"{entry.line()}\n".encode())
         for listener in tuple(self.listeners):
             listener(entry)
-        return entry
 
     def close(self) -> None:
         """Close the file."""

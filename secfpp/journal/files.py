@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,10 +33,27 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def private_directory(path: Path) -> Path:
-    """Make `path` and its parents, readable by their owner only; StoreFailure where it cannot."""
+    """Make `path`, and those of its parents that are missing, readable by their owner only.
+
+    StoreFailure where it cannot.
+    """
     with explained(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.exists():
+            private_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
     return path
+
+
+def close_to_others(path: Path) -> None:
+    """Take all others' rights to what this user owns, but for a directory that is sticky: shared.
+
+    What another user owns, such as a volume that is given to a group, stays as it is.
+    """
+    with explained(path):
+        status = path.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid == os.geteuid() and mode & 0o077 and not mode & stat.S_ISVTX:
+            path.chmod(mode & ~0o077)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ from structlog.typing import EventDict
 from secfpp.errors import Misuse
 from secfpp.journal.defects import WithoutText
 from secfpp.journal.events import Event
+from secfpp.journal.seldom import Seldom, with_left_out
 
 log = structlog.get_logger()
 
@@ -26,6 +27,20 @@ def refuse_secrets(_: object, __: str, event: EventDict) -> MutableMapping[str, 
     return dict(event)
 
 
+def without_repeats() -> structlog.typing.Processor:
+    """Of what a peer causes between runs, too, no more than one line a minute is logged."""
+    seldom = Seldom()
+
+    def checked(_: object, __: str, event: EventDict) -> MutableMapping[str, object]:
+        kind = str(event["event"])
+        left_out = seldom.left_out(kind, str(event.get("peer", "")))
+        if left_out is None:
+            raise structlog.DropEvent
+        return {**event, "event": with_left_out(kind, left_out)}
+
+    return checked
+
+
 def configure(process: str) -> None:
     """Set up logging for this process, whose name stands in every line."""
     terminal = sys.stderr.isatty()
@@ -34,6 +49,7 @@ def configure(process: str) -> None:
     )
     structlog.configure(
         processors=[
+            without_repeats(),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

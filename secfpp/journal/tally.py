@@ -54,8 +54,8 @@ class Tally:
             case "named":
                 _count(self.named, event.peer)
             case "violation":
-                _count(self.violations, event.peer)
+                _count(self.violations, event.peer, 1 + event.count)
 
 
-def _count(counts: dict[str, int], peer: str) -> None:
-    counts[peer] = counts.get(peer, 0) + 1
+def _count(counts: dict[str, int], peer: str, more: int = 1) -> None:
+    counts[peer] = counts.get(peer, 0) + more

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import Annotated, Final
 
 import structlog
+from pydantic import Field, TypeAdapter
 
 from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.journal.logs import log_event
@@ -17,13 +19,17 @@ from secfpp.party.memory import RunMemory, recall, unfinished
 from secfpp.party.session import PartySession
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.protocol.messages import Envelope, Invite, Open, Peer, Refuse, run_of
+from secfpp.protocol.messages import Envelope, Invite, Open, Refuse, run_of
+from secfpp.settings.addresses import Addresses
 from secfpp.settings.clock import Reminder
 from secfpp.settings.files import JobSettings, PartySettings, job_from
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.grpc_tls import Mailbox
 from secfpp.transport.link import Link
 from secfpp.transport.probing import LinkSpeed, measure_link, probing_service
+from secfpp.wire.checks import MAXIMUM_PARTIES
+
+_PARTICIPANTS: Final = TypeAdapter(Annotated[Addresses, Field(max_length=MAXIMUM_PARTIES)])
 
 log = structlog.get_logger()
 
@@ -43,6 +49,7 @@ class PartyDaemon:
         self._settings = settings
         self._store = SealedStore(settings.state_dir, settings.store_key)
         self._known = {settings.coordinator: Role.COORDINATOR}
+        self._measuring = asyncio.Lock()
         self._identity = identity
         beside = (probing_service(self._admit, self._measure),)
         self._mailbox = Mailbox(identity, listen=settings.listen, admit=self._admit, beside=beside)
@@ -161,7 +168,7 @@ class PartyDaemon:
         elif session.is_ending:
             self._next = invite  # The last words of a run may take a moment.
         elif session.run == invite.run:
-            self._get_to_know(invite.peers)
+            self._get_to_know(peer.name for peer in invite.peers)
             session.invited_again(invite)
         else:
             self._refuse(invite.run, "busy", f"this party takes part in {session.run}")
@@ -199,32 +206,41 @@ class PartyDaemon:
             log.error("cannot take part", run=memory.run, reason=str(error), fix=error.fix)
             self._refuse(memory.run, error.code, error.outward)
             return
-        self._get_to_know(memory.peers)
+        self._get_to_know(peer.name for peer in memory.peers)
         self._session = session
         session.listeners += [log_event, self.metrics.tally.hear]
         self._conducting = asyncio.create_task(session.conduct())
         self._conducting.add_done_callback(self._concluded)
 
-    def _get_to_know(self, peers: tuple[Peer, ...]) -> None:
-        for peer in peers:
-            self._known.setdefault(peer.name, Role.PARTY)
+    def _get_to_know(self, names: Iterable[str]) -> None:
+        """Let these parties in, and no others that were let in before."""
+        self._known = dict.fromkeys(names, Role.PARTY)
+        self._known[self._settings.coordinator] = Role.COORDINATOR
 
     async def _measure(
-        self, coordinator: str, participants: Mapping[str, str], peer: str
+        self, coordinator: str, participants: object, peer: object
     ) -> LinkSpeed | None:
-        """Let the others in, while no run goes on; and the way to `peer`, if one is named."""
+        """Let the others in, while no run goes on; and the way to `peer`, if one is named.
+
+        ValueError where a name or an address is none, KeyError where `peer` is no participant.
+        """
         if coordinator != self._settings.coordinator:
             raise PolicyRefusal("coordinator", f"{coordinator} coordinates nothing here")
         if self._session is not None:
             raise PolicyRefusal("busy", f"this party takes part in {self._session.run}")
-        for name in participants:
-            self._known.setdefault(name, Role.PARTY)
-        if not peer:
+        known = _PARTICIPANTS.validate_python(participants)
+        self._get_to_know(known)
+        if peer == "":
             return None
+        if self._measuring.locked():
+            raise PolicyRefusal("busy", "this party measures another way now")
         settings = self._settings
-        ways = {name: settings.peers.get(name, way) for name, way in participants.items()}
+        ways = {name: settings.peers.get(name, way) for name, way in known.items()}
         ways[settings.coordinator] = settings.coordinator_address
-        return await measure_link(self._identity, peer, ways[peer])
+        if not isinstance(peer, str) or peer not in ways:
+            raise KeyError(peer)
+        async with self._measuring:
+            return await measure_link(self._identity, peer, ways[peer])
 
     def _refuse(self, run: str, key: str, reason: str) -> None:
         log.warning("refused", run=run, key=key, reason=reason)

@@ -17,7 +17,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 
 from secfpp.errors import StoreFailure
-from secfpp.journal.files import private_directory
+from secfpp.journal.files import close_to_others, private_directory
 from secfpp.store.keys import make_keys, read_keys
 
 MIGRATIONS: Final = (
@@ -31,6 +31,8 @@ _NONCE_BYTES = 12
 class Records:
     """The records of one daemon, `state.sqlite` in its state directory, as seen without a key.
 
+    The file and the directory are closed to others, who may have been let in by a backup or a tool.
+
     Everything here raises StoreFailure, whose text names the file and what is the matter with it.
     """
 
@@ -39,6 +41,8 @@ class Records:
         with self._explained("open"):
             if not self._path.exists():
                 os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600))
+            for own in (directory, *directory.glob("state.sqlite*")):
+                close_to_others(own)
             self._database = sqlite3.connect(self._path, isolation_level=None, timeout=0)
             try:
                 self._prepare()

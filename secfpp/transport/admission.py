@@ -1,4 +1,7 @@
-"""Who may call: the name on the certificate, held to what a service admits; refusals are logged."""
+"""Who may call: the name on the certificate, held to what a service admits; refusals are logged.
+
+What another says where it turns us away is read here, too.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from secfpp.errors import ConfigError, PeerViolation, PolicyRefusal
 from secfpp.pki.names import Role
 from secfpp.transport.grpcio import grpc
 from secfpp.transport.peers import caller
+from secfpp.wire import checks
 
 log = structlog.get_logger()
 
@@ -39,6 +43,11 @@ async def turn_away(context: Context, reason: str) -> Never:
     """End a call because of who calls, and say so."""
     _say(reason)
     await context.abort(grpc.StatusCode.PERMISSION_DENIED, reason)
+
+
+def told_by(peer: str, error: grpc.aio.AioRpcError) -> str:
+    """What `peer` says where it turns us away: one line that can be printed, whatever it sent."""
+    return f"{peer} says: {checks.reason('reason', error.details() or 'nothing')}"
 
 
 @lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ import structlog
 
 from secfpp.errors import ConfigError, PeersMissing, PolicyRefusal
 from secfpp.pki.store import Identity
-from secfpp.transport.admission import Admit, Context, let_in, turn_away
+from secfpp.transport.admission import Admit, Context, let_in, told_by, turn_away
 from secfpp.transport.diagnosis import diagnose, expired, why_not_listening
 from secfpp.transport.grpcio import (
     CHUNK_BYTES,
@@ -209,7 +209,7 @@ class Mailbox:
         self, peer: str, waited: float, error: grpc.aio.AioRpcError
     ) -> PeersMissing | PolicyRefusal:
         if error.code() is grpc.StatusCode.PERMISSION_DENIED:
-            return PolicyRefusal("admission", f"{peer} says: {error.details()}")
+            return PolicyRefusal("admission", told_by(peer, error))
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return PeersMissing(
                 f"{peer} answers at {self.peers[peer].address}, but takes no messages there",

@@ -11,7 +11,7 @@ from typing import Final
 from secfpp.errors import PeersMissing, PolicyRefusal
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.transport.admission import Context, let_in
+from secfpp.transport.admission import Context, let_in, told_by
 from secfpp.transport.diagnosis import find
 from secfpp.transport.grpc_tls import Service, as_is, client_channel
 from secfpp.transport.grpcio import grpc
@@ -129,7 +129,7 @@ class OperatorClient:
 
     async def _failure(self, error: grpc.aio.AioRpcError) -> PeersMissing | PolicyRefusal:
         if error.code() is grpc.StatusCode.PERMISSION_DENIED:
-            return PolicyRefusal("role", f"{self._where} says: {error.details()}")
+            return PolicyRefusal("role", told_by(self._where, error))
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return PeersMissing(
                 f"{self._where} does not listen for operators there",

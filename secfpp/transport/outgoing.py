@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from secfpp.errors import PolicyRefusal, SecFPPError
+from secfpp.transport.admission import told_by
 from secfpp.transport.grpcio import CHUNK_BYTES, grpc
 from secfpp.transport.peers import Peer
 
@@ -129,10 +130,9 @@ class Outgoing:
             try:
                 await self._converse()
             except grpc.aio.AioRpcError as error:
-                self._peer.trouble = f"{error.code().name}: {error.details()}"
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED:
-                    says = f"{self._peer.name} says: {error.details()}"
-                    self._give_up(PolicyRefusal("admission", says), list(self._parcels))
+                    refusal = PolicyRefusal("admission", told_by(self._peer.name, error))
+                    self._give_up(refusal, list(self._parcels))
                     continue
             if not self._parcels:
                 continue

@@ -28,7 +28,7 @@ class Traffic:
 
 @dataclass
 class Peer:
-    """One peer: `last_seen` in Unix time, `trouble` the last failed attempt.
+    """One peer: `last_seen` in Unix time.
 
     `streams` counts the streams to it that it has confirmed something on; it needs but one, unless
     one breaks.
@@ -39,7 +39,6 @@ class Peer:
     certificate: bytes = b""
     traffic: Traffic = field(default_factory=Traffic)
     last_seen: float | None = None
-    trouble: str = ""
     streams: int = 0
 
 

@@ -10,16 +10,19 @@ import json
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Final
 
-from secfpp.errors import PeersMissing, PolicyRefusal, SecFPPError
+from pydantic import Field, TypeAdapter, ValidationError
+
+from secfpp.errors import PeersMissing, PeerViolation, PolicyRefusal, SecFPPError
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
-from secfpp.transport.admission import Admit, Context, let_in
+from secfpp.transport.admission import Admit, Context, let_in, told_by
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import Service, as_is, client_channel
 from secfpp.transport.grpcio import grpc
+from secfpp.wire.checks import reason
 
 PROBING: Final = "secfpp.wire.v1.Probing"
 PROBES: Final = (2**16, 2**18, 2**20)
@@ -39,9 +42,13 @@ ASKED_SECONDS: Final = WAY_SECONDS + 15.0
 """What a participant may take to answer that is asked to measure one: to connect and to diagnose
 come on top."""
 
-Asked = Callable[[str, Mapping[str, str], str], Awaitable["LinkSpeed | None"]]
+Asked = Callable[[str, object, object], Awaitable["LinkSpeed | None"]]
 """Who asks; the addresses of all participants, who are to be let in; to whom the way is to be
-measured, if to anybody."""
+measured, or "". The last two are as they came; ValueError or KeyError where they are no such thing.
+"""
+
+Figure = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+"""A measurement, as it may come from another."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,9 @@ class LinkSpeed:
     """
 
     peer: str
-    handshake_ms: float | None = None
-    rtt_ms: float | None = None
-    mbit: float | None = None
+    handshake_ms: Figure | None = None
+    rtt_ms: Figure | None = None
+    mbit: Figure | None = None
     trouble: str = ""
 
 
@@ -82,7 +89,7 @@ def _measuring(admit: Admit, asked: Asked) -> Callable[[bytes, Context], Awaitab
             speed = await asked(name, told["participants"], told["measure"])
         except PolicyRefusal as refused:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refused))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not understood")
         return json.dumps(None if speed is None else asdict(speed)).encode()
 
@@ -135,9 +142,22 @@ def speed_of(name: str, first: float, trip: float, moved: float, size: int) -> L
 async def have_measured(
     identity: Identity, name: str, participants: Mapping[str, str], peer: str
 ) -> LinkSpeed:
-    """Ask the party `name` for its way to `peer`; PeersMissing or PolicyRefusal without answer."""
-    fields = await _asked(identity, name, participants, peer, ASKED_SECONDS)
-    return LinkSpeed(**fields)
+    """Ask the party `name` for its way to `peer`; PeersMissing or PolicyRefusal without answer.
+
+    PeerViolation where the answer is no measurement of that way.
+    """
+    answer = await _asked(identity, name, participants, peer, ASKED_SECONDS)
+    try:
+        speed = TypeAdapter(LinkSpeed).validate_json(answer, strict=True)
+    except ValidationError:
+        speed = None
+    if speed is None or speed.peer != peer:
+        raise PeerViolation(
+            name,
+            f"was asked for its way to {peer} and answered with something else",
+            fix=f"see that {name} is of the same version",
+        )
+    return replace(speed, trouble=reason("trouble", speed.trouble, empty=True))
 
 
 async def introduce(identity: Identity, name: str, participants: Mapping[str, str]) -> None:
@@ -147,22 +167,22 @@ async def introduce(identity: Identity, name: str, participants: Mapping[str, st
 
 async def _asked(
     identity: Identity, name: str, participants: Mapping[str, str], peer: str, patience: float
-) -> dict[str, Any]:
+) -> bytes:
     address = participants[name]
     request = json.dumps({"participants": dict(participants), "measure": peer}).encode()
     async with client_channel(identity, address, name) as channel:
         ask = channel.unary_unary(f"/{PROBING}/Measure", as_is, as_is)
         try:
-            answer = await ask(request, timeout=patience, wait_for_ready=not peer)
+            answer: bytes = await ask(request, timeout=patience, wait_for_ready=not peer)
         except grpc.aio.AioRpcError as error:
             raise await _failure(identity, name, address, error) from None
-    return json.loads(answer) or {}
+    return answer
 
 
 async def _failure(
     identity: Identity, name: str, address: str, error: grpc.aio.AioRpcError
 ) -> SecFPPError:
     if error.code() is grpc.StatusCode.PERMISSION_DENIED:
-        return PolicyRefusal("measuring", f"{name} says: {error.details()}")
+        return PolicyRefusal("measuring", told_by(name, error))
     cause = await diagnose(identity, address, name)
     return PeersMissing(f"{name} at {address} did not answer: {cause}", fix=f"start {name}")

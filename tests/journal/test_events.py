@@ -15,6 +15,7 @@ from secfpp.coordinator.daemon import CoordinatorDaemon
 from secfpp.errors import RequestRefused, StoreFailure
 from secfpp.journal.events import EventLog, read_events
 from secfpp.journal.files import read_json, write_json
+from secfpp.journal.tally import Tally
 
 GOOD = b'{"time": 1.0, "run": "run-1", "event": "opened"}\n'
 
@@ -129,3 +130,27 @@ def test_a_directory_that_cannot_be_made_is_a_failure_of_the_store(tmp_path):
     with pytest.raises(StoreFailure, match=r"cannot write .*Not a directory"):
         write_json(tmp_path / "file" / "run" / "ledger.json", {})
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_peer_causes_again_and_again_is_said_once_a_minute_and_counted(
+    tmp_path, monkeypatch
+):
+    clock = {"now": 0.0}
+    monkeypatch.setattr("secfpp.journal.seldom.time.monotonic", lambda: clock["now"])
+    log, tally = EventLog(tmp_path, "run-1"), Tally()
+    log.listeners.append(tally.hear)
+    for clock["now"] in (0.0, 59.0, 61.0, 62.0, 122.0):
+        for _ in range(1000):
+            log.record("violation", peer="mallory", text="mallory: empty")
+    log.record("violation", peer="alice", text="alice: odd")
+    log.record("trouble", peer="mallory", text="mallory: late")
+    log.close()
+    said = words(tmp_path)
+    assert said[:16] == 16 * ["mallory: empty"]
+    assert said[16:] == [
+        "mallory: empty (1984 more before it)",
+        "mallory: empty (1999 more before it)",
+        "alice: odd",
+        "mallory: late",
+    ]
+    assert tally.violations == {"mallory": 4001, "alice": 1}

@@ -58,3 +58,12 @@ def test_bytes_and_arrays_are_refused(lines):
     with pytest.raises(Misuse, match="share is a bytes"):
         structlog.get_logger().info("leak", share=b"\x01\x02")
     assert lines() == []
+
+
+def test_what_a_peer_causes_between_runs_again_and_again_is_logged_a_few_times(lines):
+    log = structlog.get_logger()
+    for _ in range(1000):
+        log.warning("trouble", peer="mallory", reason="empty")
+        log.info("queued", peer="mallory")
+    logged = [line["event"] for line in lines()]
+    assert (logged.count("trouble"), logged.count("queued")) == (16, 1000)

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from secfpp.journal.events import EventLog
-from secfpp.journal.files import write_bytes, write_json, write_levels, write_prompt
+from secfpp.journal.files import (
+    private_directory,
+    write_bytes,
+    write_json,
+    write_levels,
+    write_prompt,
+)
 
 
 @pytest.fixture
@@ -45,3 +51,12 @@ def test_every_file_of_a_run_is_0600_in_a_directory_0700(tmp_path, name):
         assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("open_mask")
+def test_every_directory_that_is_made_on_the_way_is_0700_and_no_other_is_changed(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir(0o755)
+    private_directory(there / "a" / "b" / "c")
+    modes = [path.stat().st_mode & 0o777 for path in (there, *sorted(there.rglob("*")))]
+    assert modes == [0o755, 0o700, 0o700, 0o700]

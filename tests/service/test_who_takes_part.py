@@ -113,25 +113,43 @@ async def test_a_party_that_names_no_images_trains_on_none(tmp_path):
         await learner.prepare(lambda done, total, loss: None)
 
 
-def test_parties_with_other_weights_are_named_with_what_they_have():
+def test_parties_with_other_weights_count_as_missing_and_are_named_with_what_they_have():
     answers = Answers(("a", "b", "c"))
     answers.accepted = {
         "a": {"weights": "1f", "dim": "8"},
         "b": {"weights": "2e", "dim": "8"},
         "c": {"weights": "1f", "dim": "8"},
     }
-    with pytest.raises(ConfigError, match=r"b differs in weights \(2e, most have 1f\)"):
-        answers.common_geometry()
-    answers.accepted["b"]["weights"] = "1f"
-    assert answers.common_geometry()["dim"] == "8"
+    what = r"b would learn with another model: weights \(2e, most have 1f\)"
+    with pytest.raises(ConfigError, match=f"1 of 3 .*: {what}"):
+        answers.check_enough(0)
+    answers.check_enough(1)
+    assert answers.roster == ("a", "c")
+    assert answers.common_geometry() == {"weights": "1f", "dim": "8"}
 
 
 def test_a_width_that_only_one_party_has_is_refused_before_training():
     answers = Answers(("a", "b", "c"))
     answers.accepted = {n: {"width": "512", "dim": "8192"} for n in ("a", "c")}
     answers.accepted["b"] = {"width": "128", "dim": "2048"}
-    with pytest.raises(ConfigError, match=r"b differs in .*width \(128, most have 512\)"):
+    with pytest.raises(ConfigError, match=r"b would .*width \(128, most have 512\)"):
+        answers.check_enough(0)
+
+
+def test_a_run_ends_where_no_more_than_half_would_learn_with_the_same_model():
+    answers = Answers(("a", "b"))
+    answers.accepted = {"a": {"weights": "1f"}, "b": {"weights": "2e"}}
+    answers.check_enough(0)
+    with pytest.raises(ConfigError, match=r"b differs in weights \(2e, most have 1f\)"):
         answers.common_geometry()
+
+
+def test_who_is_silent_and_who_differs_are_both_counted():
+    answers = Answers(("a", "b", "c", "d"))
+    answers.accepted = {"a": {"dim": "8"}, "b": {"dim": "9"}, "c": {"dim": "8"}}
+    answers.check_enough(2)
+    with pytest.raises(PeersMissing, match=r"2 of 4 .*d did not answer .*; b would learn"):
+        answers.check_enough(1)
 
 
 def test_as_many_as_s_may_be_missing_and_no_more():

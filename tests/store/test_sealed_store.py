@@ -51,6 +51,35 @@ def test_what_was_written_is_read_back_after_reopening_the_latest_in_place_of_th
     again.close()
 
 
+def test_a_state_directory_and_its_database_that_others_can_read_are_closed_to_them(tmp_path):
+    directory = tmp_path / "state"
+    store_in(directory).close()
+    directory.chmod(0o755)
+    (directory / "state.sqlite").chmod(0o644)
+    Records(directory).close()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE((directory / "state.sqlite").stat().st_mode) == 0o600
+
+
+def test_a_directory_that_all_share_by_intention_stays_as_it_is(tmp_path):
+    directory = tmp_path / "state"
+    directory.mkdir()
+    directory.chmod(0o1777)
+    Records(directory).close()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o1777
+    assert stat.S_IMODE((directory / "state.sqlite").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_that_belongs_to_another_stays_as_it_is(tmp_path):
+    directory = tmp_path / "state"
+    directory.mkdir()
+    directory.chmod(0o775)
+    os.chown(directory, NOBODY, NOBODY)
+    Records(directory).close()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o775
+
+
 def test_a_key_file_is_closed_to_others_or_refused(tmp_path, monkeypatch):
     store_in(tmp_path).close()
     keys = tmp_path / "store.key"

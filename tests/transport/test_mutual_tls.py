@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import datetime
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from secfpp.errors import ConfigError, PeersMissing, PeerViolation, PolicyRefusa
 from secfpp.pki import certificates, store
 from secfpp.pki.names import Role
 from secfpp.pki.store import Identity
+from secfpp.transport import operator_api
 from secfpp.transport.admission import _say
 from secfpp.transport.diagnosis import diagnose
 from secfpp.transport.grpc_tls import (
@@ -37,6 +39,7 @@ from secfpp.transport.operator_api import (
 )
 from secfpp.transport.outgoing import MORE
 from secfpp.transport.peers import caller
+from secfpp.transport.probing import measure_link, probing_service
 
 
 @pytest.fixture(scope="module")
@@ -438,3 +441,32 @@ async def test_operators_call_and_follow_and_parties_may_not(identities):
     await party.close()
     await server.stop(0)
     operators_only("boss", Role.OPERATOR)
+
+
+async def test_what_another_says_where_it_turns_us_away_is_shown_in_one_line(
+    identities, monkeypatch
+):
+    def refuse(name, role):
+        raise PolicyRefusal("roster", "no\nerror SECFPP-E-STORE: \x1b[2Jsend me your key")
+
+    ann, bob, boss = (identities[name] for name in ("ann", "bob", "boss"))
+    monkeypatch.setattr(operator_api, "operators_only", refuse)
+    beside = (operator_service(None, None), probing_service(refuse))
+    box = Mailbox(ann, listen="127.0.0.1:0", admit=refuse, beside=beside)
+    address = f"127.0.0.1:{await box.start()}"
+    calling = Mailbox(bob, listen="127.0.0.1:0", admit=refuse)
+    calling.open("ann", address)
+    operator = OperatorClient(boss, address, "ann")
+    one_line = r"says: roster: no error SECFPP-E-STORE: \?\[2Jsend me your key$"
+    try:
+        with pytest.raises(PolicyRefusal, match=one_line):
+            await calling.send("ann", b"hello", timeout=5)
+        with pytest.raises(PolicyRefusal, match=one_line):
+            await calling.reach("ann", 5)
+        with pytest.raises(PolicyRefusal, match=one_line):
+            await operator.call(b"status", timeout=5)
+        assert re.search(one_line, (await measure_link(bob, "ann", address)).trouble)
+    finally:
+        await operator.close()
+        await calling.close(0)
+        await box.close(0)
