@@ -40,10 +40,7 @@ class Desk:
 
     async def next(self, seconds: float) -> Item | None:
         """The next item, or None where none comes in so many seconds."""
-        try:
-            return await next_within(self._inbox, seconds)
-        except TimeoutError:
-            return None
+        return await next_within(self._inbox, seconds)
 
     def require_going(self) -> None:
         """RoundFailed where the run is to end."""

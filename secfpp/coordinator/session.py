@@ -26,7 +26,7 @@ from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError
 from secfpp.journal.phases import Phases
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Asking, Closed, Closing
-from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Refuse, Report
+from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Refuse
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.files import CoordinatorSettings, job_from
@@ -288,9 +288,9 @@ class RunSession:
             item = await self._desk.next(min(1.0, clock.left))
             if item is None:
                 continue
-            sender, message = item
+            (sender, message), known = item, len(self._desk.reported)
             self._desk.take(sender, message)
-            if isinstance(message, Report):
+            if len(self._desk.reported) > known:
                 clock.progress()
             elif isinstance(message, PeersMissing | Refuse):
                 parties = parties - {sender}
