@@ -122,12 +122,15 @@ class EventLog:
             self._append(b"\n")  # After what a crash has cut off.
 
     def record(self, event: str, **fields: object) -> Event:
-        """Write one event now; `fields` are those of `Event`.
+        """Write one event now; `fields` are those of `Event`. A closed log writes and tells none.
 
-        An event without a phase belongs to the one that runs.
+        An event without a phase belongs to the one that runs. A message may still come in the turn
+        in which a run ends.
         """
         place: dict[str, object] = {"phase": self._phase}
         entry = Event(time=time.time(), run=self._run, event=event, **(place | fields))  # type: ignore[arg-type]  # checked by Event itself
+        if self._file.closed:
+            return entry
         if event == "phase":
             self._phase = entry.phase
         elif event in ATTEMPT_ENDS:
