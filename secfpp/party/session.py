@@ -130,6 +130,9 @@ class PartySession:
         except SecFPPError as error:
             desk.tell_coordinator(Refuse(self.run, error.code, error.outward))
             raise
+        except Exception:
+            self._give_up_for_good()
+            raise
         finally:
             self._ending.set()
             beats.cancel()
@@ -137,6 +140,13 @@ class PartySession:
             await desk.link.drain(FAREWELL_SECONDS)
             await self._learner.stop()
             desk.log.close()
+
+    def _give_up_for_good(self) -> None:
+        """A defect has ended the run here: the next start is not to meet it again by itself."""
+        desk = self._desk
+        desk.memory.over = True
+        desk.keep()
+        desk.tell_coordinator(Refuse(self.run, SecFPPError.code, SecFPPError.outward))
 
     async def _command(self, command: Command) -> None:
         """What comes between attempts."""
