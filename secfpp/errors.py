@@ -125,7 +125,16 @@ class Interrupted(SecFPPError):
     exit_code = 1
 
 
-TOLD = (Misuse, ConfigError, StoreFailure, PeersMissing, RoundFailed, RunStopped, RequestRefused)
+TOLD = (
+    SecFPPError,
+    Misuse,
+    ConfigError,
+    StoreFailure,
+    PeersMissing,
+    RoundFailed,
+    RunStopped,
+    RequestRefused,
+)
 """The kinds that are made of a text alone."""
 
 

@@ -49,10 +49,11 @@ class Attempt:
             if desk.stopped:
                 self._post(machine.fail("stopped", desk.stopped))
                 break
+            if not self._clock.left:  # However many items there are: some may be meant to hold up.
+                self._time_is_up()
+                continue
             item = await desk.next(min(1.0, self._clock.left))
-            if item is None:
-                self._pass_time()
-            else:
+            if item is not None:
                 self._take(*item)
             self._remind()
         if machine.result is None:
@@ -60,29 +61,33 @@ class Attempt:
         return machine.result
 
     def _take(self, sender: str, message: Message | PeersMissing) -> None:
+        """One item; progress is what moves the machine, and the work of whom it waits for."""
         machine = self._machine
         if isinstance(message, RoundMessage):
             if message.key == machine.params.key:
-                self._clock.progress()
-                if isinstance(machine.state, Gathering):
+                before = machine.state
+                if isinstance(before, Gathering):
                     self._phases.begin("share")
                 self._post(machine.handle(sender, message))
+                if machine.state is not before:
+                    self._clock.progress()
             return
-        if self._desk.take(sender, message):
+        if self._desk.take(sender, message) and sender in machine.awaiting:
             self._clock.progress()
         gone = _gone(message)
         if gone:
             self._desk.participants.lost((sender,))  # It may come back before the attempt ends.
             self._post(machine.lose(sender, gone))
 
-    def _pass_time(self) -> None:
-        machine, clock = self._machine, self._clock
-        if clock.over:
+    def _time_is_up(self) -> None:
+        """Too long without progress: go on without whom it waits for; or too long in all."""
+        machine = self._machine
+        if self._clock.over:
             self._post(machine.fail("deadline", f"out of time, {machine.describe()}"))
-        elif not clock.left:
+        else:
             self._desk.chronicle.say("waiting", text=f"no progress, {machine.describe()}")
             self._post(machine.expire())
-            clock.progress()
+            self._clock.progress()
 
     def _follow(self) -> None:
         """Keep the stopwatch and the log in step with the machine."""

@@ -175,6 +175,10 @@ class CoordinatorDaemon:
             except Paused:
                 self._end(True)
                 return
+            except Exception:  # Kept with the run, so that the next start does not meet it again.
+                self._runs.concluded(session.run, _defect())
+                await self._tell()
+                raise
             failure = self._runs.concluded(session.run, failure)
             if failure is not None:
                 code, reason = failure.code, str(failure)
@@ -273,6 +277,14 @@ class CoordinatorDaemon:
             self._runs.current.trouble(peer, error)
         else:
             log.warning("trouble", peer=peer, reason=str(error))
+
+
+def _defect() -> SecFPPError:
+    """What ended a run that a defect has ended."""
+    return SecFPPError(
+        "a defect of SecFPP: the coordinator's log says where",
+        fix="please report it; `secfpp resume` goes on with the run",
+    )
 
 
 def _read(request: bytes) -> object:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from secfpp.coordinator.chronicle import Chronicle
+from secfpp.coordinator.invitation import Geometry
 from secfpp.coordinator.participants import Participants
 from secfpp.errors import PeersMissing, RoundFailed
 from secfpp.protocol.messages import SITS_OUT, Accept, Message, Progress, Refuse, Report
@@ -32,6 +33,7 @@ class Desk:
     chronicle: Chronicle
     stopped: str = ""
     reported: set[str] = field(default_factory=set)
+    _odd: dict[str, str] = field(default_factory=dict)
     _inbox: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
 
     def put(self, peer: str, what: Message | PeersMissing) -> None:
@@ -40,10 +42,7 @@ class Desk:
 
     async def next(self, seconds: float) -> Item | None:
         """The next item, or None where none comes in so many seconds."""
-        try:
-            return await next_within(self._inbox, seconds)
-        except TimeoutError:
-            return None
+        return await next_within(self._inbox, seconds)
 
     def require_going(self) -> None:
         """RoundFailed where the run is to end."""
@@ -62,11 +61,23 @@ class Desk:
                 if message.round == self.chronicle.round:
                     self.reported.add(sender)
             case Accept(geometry=geometry):
-                odd = self.participants.accepted(sender, dict(geometry))
-                joins = f"cannot join: it {odd}" if odd else "joins at the next opening"
-                self.chronicle.say("accepted", peer=sender, text=f"{sender} {joins}")
+                if self.admits(sender, dict(geometry)):
+                    text = f"{sender} joins at the next opening"
+                    self.chronicle.say("accepted", peer=sender, text=text)
             case Refuse(key=key, reason=reason):
                 self.participants.left(sender)
                 text = f"{sender} refused: {key}: {reason}"
                 self.chronicle.say("refused", peer=sender, text=text)
         return False
+
+    def admits(self, party: str, geometry: Geometry) -> bool:
+        """Whether a party that was away joins by its word that it accepts.
+
+        What keeps it from that is said, once until that is another or it fits.
+        """
+        was_away = party in self.participants.away
+        odd = self.participants.accepted(party, geometry)
+        if odd and odd != self._odd.get(party):
+            self.chronicle.say("accepted", peer=party, text=f"{party} cannot join: it {odd}")
+        self._odd[party] = odd
+        return was_away and not odd

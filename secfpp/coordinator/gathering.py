@@ -57,9 +57,10 @@ class Gathering:
     def _on_answer(self, answers: Answers, invite: Invite, item: Item | None) -> None:
         match item:
             case (sender, Accept(geometry=geometry)):
+                if sender not in answers.accepted:  # It may have been invited twice.
+                    self._desk.chronicle.say("accepted", peer=sender)
                 answers.accepted[sender] = dict(geometry)
                 answers.refused.pop(sender, None)
-                self._desk.chronicle.say("accepted", peer=sender)
             case (sender, Refuse(key=key, reason=reason)):
                 answers.refused[sender] = f"{key}: {reason}"
                 answers.accepted.pop(sender, None)

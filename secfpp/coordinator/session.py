@@ -26,7 +26,7 @@ from secfpp.errors import ConfigError, PeersMissing, RoundFailed, SecFPPError, S
 from secfpp.journal.phases import Phases
 from secfpp.protocol.coordinator import CoordinatorRound
 from secfpp.protocol.coordinator_states import Asking, Closed, Closing
-from secfpp.protocol.messages import Accept, Ended, Envelope, Message, Progress, Refuse, Report
+from secfpp.protocol.messages import Ended, Envelope, Message, Progress, Refuse
 from secfpp.protocol.params import AttemptKey, RoundParams
 from secfpp.settings.clock import FAREWELL_SECONDS, RoundClock
 from secfpp.settings.files import CoordinatorSettings, job_from
@@ -147,7 +147,7 @@ class RunSession:
             memory.colluders = with_colluders(self._job, len(answers.roster)).protocol.colluders
         self._participants.begin(memory.geometry)
         for party, geometry in answers.accepted.items():
-            self._desk.take(party, Accept(self.run, tuple(geometry.items())))
+            self._desk.admits(party, geometry)  # That it accepts has been said.
         protocol = self._job.protocol.model_copy(update={"colluders": memory.colluders})
         self._job = self._job.model_copy(update={"protocol": protocol})
 
@@ -288,9 +288,9 @@ class RunSession:
             item = await self._desk.next(min(1.0, clock.left))
             if item is None:
                 continue
-            sender, message = item
+            (sender, message), known = item, len(self._desk.reported)
             self._desk.take(sender, message)
-            if isinstance(message, Report):
+            if len(self._desk.reported) > known:
                 clock.progress()
             elif isinstance(message, PeersMissing | Refuse):
                 parties = parties - {sender}

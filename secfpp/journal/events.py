@@ -125,15 +125,19 @@ class EventLog:
         if self._end and os.pread(handle, 1, self._end - 1) != b"\n":
             self._append(b"\n")  # After what a crash has cut off.
 
-    def record(self, event: str, **fields: object) -> None:
-        """Write one event now; `fields` are those of `Event`.
+    def record(self, event: str, **fields: object) -> Event | None:
+        """Write one event now and return it; `fields` are those of `Event`.
 
-        An event without a phase belongs to the one that runs.
+        None where it is left out: one that a peer causes again and again, or after the log was
+        closed, for a message may come in the turn in which a run ends. An event without a phase
+        belongs to the one that runs.
         """
+        if self._file.closed:
+            return None
         peer = str(fields.get("peer", ""))
         left_out = self._seldom.left_out(event, peer)
         if left_out is None:
-            return
+            return None
         if left_out:
             text = with_left_out(str(fields.get("text", f"{event} {peer}")), left_out)
             fields |= {"count": left_out, "text": text}
@@ -146,6 +150,7 @@ class EventLog:
         self._append(f"{entry.line()}\n".encode())
         for listener in tuple(self.listeners):
             listener(entry)
+        return entry
 
     def close(self) -> None:
         """Close the file."""

@@ -50,19 +50,29 @@ class Attempt:
         try:
             while machine.result is None:
                 self._follow()
-                try:
-                    item = await desk.next(min(clock.left, self._reminder.left))
-                except TimeoutError:
-                    self._pass_time(clock)
+                if not clock.left:  # However many items there are: some may be meant to hold up.
+                    self._give_up()
                     continue
-                clock.progress()
-                self._take(item)
+                self._remind()
+                item = await desk.next(min(clock.left, self._reminder.left))
+                if item is not None and self._moves(item):
+                    clock.progress()
         finally:
             training.cancel()
         self._follow()
         for violation in machine.violations:
             desk.say("violation", peer=violation.peer, text=str(violation))
         return machine.result
+
+    def _moves(self, item: Item) -> bool:
+        """Take an item; whether it is progress.
+
+        That is what moves the machine, and any word of the coordinator, who knows how far all are.
+        """
+        before = self._machine.state
+        self._take(item)
+        is_moved = self._machine.state is not before
+        return is_moved or item[0] == self._desk.settings.coordinator
 
     def _take(self, item: Item) -> None:
         """One item of the inbox; what is left over from an attempt that is over is dropped."""
@@ -119,17 +129,19 @@ class Attempt:
     def _told(self, done: int, total: int) -> None:
         self._desk.doing = ("training", done, total)
 
-    def _pass_time(self, clock: RoundClock) -> None:
-        """Nothing has come: say for what the attempt waits, or give it up."""
-        desk, machine = self._desk, self._machine
-        if clock.left:
-            _, done, total = desk.doing
-            steps = f", {done} of {total}" if total else ""
-            desk.say("waiting", text=machine.waiting_for() + steps)
-            self._reminder.spoken()
-        else:
-            desk.say("silence", text=f"gave up {machine.waiting_for()}")
-            self._send(machine.expire())
+    def _remind(self) -> None:
+        """Where it is time for a word, say for what the attempt waits."""
+        if self._reminder.left:
+            return
+        _, done, total = self._desk.doing
+        steps = f", {done} of {total}" if total else ""
+        self._desk.say("waiting", text=self._machine.waiting_for() + steps)
+        self._reminder.spoken()
+
+    def _give_up(self) -> None:
+        """Time is up: the attempt ends here, and the coordinator is told."""
+        self._desk.say("silence", text=f"gave up {self._machine.waiting_for()}")
+        self._send(self._machine.expire())
 
     def _follow(self) -> None:
         """Keep the stopwatch and the log in step with the machine."""

@@ -81,6 +81,7 @@ class PartyDaemon:
         self._over = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave)
+        loop.add_signal_handler(signal.SIGHUP, self._read_nothing_again)
         tasks = [asyncio.create_task(self._route()), asyncio.create_task(self._seek())]
         for task in tasks:
             task.add_done_callback(self._require_sound)
@@ -103,6 +104,11 @@ class PartyDaemon:
             self._end(True)
         else:
             self._leaving = asyncio.create_task(self._leave_after(self._session))
+
+    def _read_nothing_again(self) -> None:
+        """On SIGHUP: say that only a coordinator reads its settings again, and go on."""
+        fix = "restart this party where they have changed; SIGTERM loses nothing"
+        log.warning("a party reads no settings again", signal="SIGHUP", fix=fix)
 
     async def _leave_after(self, session: PartySession) -> None:
         """What this party has dealt in may take as long as a round may stand still."""

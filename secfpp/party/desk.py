@@ -89,8 +89,8 @@ class Desk:
         """Add an item; it is handled in turn."""
         self._inbox.put_nowait((sender, what))
 
-    async def next(self, seconds: float) -> Item:
-        """The next item; TimeoutError where none comes in so many seconds."""
+    async def next(self, seconds: float) -> Item | None:
+        """The next item, or None where none comes in so many seconds."""
         return await next_within(self._inbox, seconds)
 
     def keep_early(self, sender: str, message: RoundMessage) -> None:

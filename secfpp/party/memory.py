@@ -39,7 +39,7 @@ class RunMemory:
     `latest` is the last attempt that was opened here, or tried: none is opened twice, none before
     it (protocol.md §8); `witnesses` are those of its round. `released` has by round what this party
     accepted (§7), `dealings` what it dealt, `colluders` the T it agreed to. A run is `over` once
-    the coordinator has said so.
+    the coordinator has said so, or a defect has ended it here.
     """
 
     run: str

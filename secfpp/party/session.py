@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 from secfpp.errors import RoundFailed, SecFPPError
@@ -16,7 +17,7 @@ from secfpp.journal.events import EventLog
 from secfpp.journal.phases import Cost, spent
 from secfpp.party.acceptance import check_first_opening, check_is_new, is_agreed, is_past, prepared
 from secfpp.party.attempt import Attempt
-from secfpp.party.desk import Desk, Item, Leave
+from secfpp.party.desk import Desk, Leave
 from secfpp.party.learner import Learner
 from secfpp.party.memory import RunMemory, others
 from secfpp.party.own_vectors import OwnVectors
@@ -38,6 +39,9 @@ from secfpp.settings.clock import FAREWELL_SECONDS
 from secfpp.settings.files import JobSettings, PartySettings
 from secfpp.store.sealed import SealedStore
 from secfpp.transport.link import Link
+
+Command = Ended | Leave | Open
+"""What a session obeys between attempts."""
 
 
 class PartySession:
@@ -116,7 +120,7 @@ class PartySession:
             desk.keep()
             await self._accept()
             while desk.ended is None and not desk.leaving:
-                await self._command(*await self._next_command())
+                await self._command(await self._next_command())
             if desk.ended is None:
                 desk.tell_coordinator(Refuse(self.run, "leaving", "it was told to end"))
             else:
@@ -126,6 +130,9 @@ class PartySession:
         except SecFPPError as error:
             desk.tell_coordinator(Refuse(self.run, error.code, error.outward))
             raise
+        except Exception:
+            self._give_up_for_good()
+            raise
         finally:
             self._ending.set()
             beats.cancel()
@@ -134,19 +141,24 @@ class PartySession:
             await self._learner.stop()
             desk.log.close()
 
-    async def _command(self, sender: str, message: object) -> None:
+    def _give_up_for_good(self) -> None:
+        """A defect has ended the run here: the next start is not to meet it again by itself."""
+        desk = self._desk
+        desk.memory.over = True
+        desk.keep()
+        desk.tell_coordinator(Refuse(self.run, SecFPPError.code, SecFPPError.outward))
+
+    async def _command(self, command: Command) -> None:
         """What comes between attempts."""
         desk = self._desk
-        match message:
+        match command:
             case Ended():
-                desk.ended = message
+                desk.ended = command
             case Leave():
                 desk.leaving = True
             case Open(params=params):
                 if self._may_open(params):
                     await self._attempt(params)
-            case _ if isinstance(message, RoundMessage):
-                desk.keep_early(sender, message)
 
     def _may_open(self, params: RoundParams) -> bool:
         """Whether an attempt is new and within what was agreed to; from now on it is not new.
@@ -231,19 +243,31 @@ class PartySession:
             self._desk.say("cost", **fields)
         self._desk.say("finished", text=f"is in a cluster of {len(finished.cluster)} and {got}")
 
-    async def _next_command(self) -> Item:
-        """Between rounds: the next message, or the end if the coordinator has fallen silent."""
-        settings = self._desk.settings
-        patience = settings.time.idle_timeout
-        try:
-            return await self._desk.next(patience)
-        except TimeoutError:
-            raise RoundFailed(
-                f"{settings.coordinator} has been silent for {patience:g} s",
-                fix="see the coordinator's log; if it goes on, give time.idle_timeout here as many "
-                "seconds as there, for it speaks but four times in its own",
-                outward="it has not heard of the coordinator for as long as its idle_timeout",
-            ) from None
+    async def _next_command(self) -> Command:
+        """Between rounds: the next command, or the end if the coordinator has fallen silent.
+
+        What others say does not make up for its silence; what is ahead of its round is kept.
+        """
+        desk, coordinator = self._desk, self._desk.settings.coordinator
+        patience = desk.settings.time.idle_timeout
+        silent_at = time.monotonic() + patience
+        while (left := silent_at - time.monotonic()) > 0:
+            item = await desk.next(left)
+            if item is None:
+                continue
+            sender, message = item
+            if isinstance(message, Command):
+                return message
+            if isinstance(message, RoundMessage):
+                desk.keep_early(sender, message)
+            if sender == coordinator:
+                silent_at = time.monotonic() + patience
+        raise RoundFailed(
+            f"{coordinator} has been silent for {patience:g} s",
+            fix="see the coordinator's log; if it goes on, give time.idle_timeout here as many "
+            "seconds as there, for it speaks but four times in its own",
+            outward="it has not heard of the coordinator for as long as its idle_timeout",
+        )
 
     async def _beat(self) -> None:
         """Tell the coordinator, a few times per idle timeout, that this party lives and works."""

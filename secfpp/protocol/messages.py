@@ -68,7 +68,8 @@ SITS_OUT = "sits the round out: "
 class Progress:
     """Either way: a sign of life; `done` of `total` steps of `phase` (0 of 0: just alive).
 
-    A `done` that grows is progress and resets the idle clock; one that does not is only life.
+    Another `done` of a party that is waited for is progress and resets the coordinator's idle
+    clock; the same is only life. A word of the coordinator resets a party's, no other party's does.
     """
 
     run: str

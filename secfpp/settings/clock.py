@@ -21,12 +21,15 @@ FAREWELL_SECONDS = 5.0
 Item = TypeVar("Item")
 
 
-async def next_within(inbox: asyncio.Queue[Item], seconds: float) -> Item:
-    """The next item; TimeoutError where none comes in time. What is there needs no timer."""
+async def next_within(inbox: asyncio.Queue[Item], seconds: float) -> Item | None:
+    """The next item, or None where none comes in time. What is there needs no timer."""
     if not inbox.empty():
         return inbox.get_nowait()
-    async with asyncio.timeout(max(seconds, 0.01)):  # In place: `wait_for` would make a task.
-        return await inbox.get()
+    try:
+        async with asyncio.timeout(max(seconds, 0.01)):  # In place: `wait_for` would make a task.
+            return await inbox.get()
+    except TimeoutError:
+        return None
 
 
 class Reminder:

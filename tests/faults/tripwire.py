@@ -21,9 +21,9 @@ def trip_on(names: set[str], number: int) -> None:
     """Stop this process when one of the events is on disk."""
     record = EventLog.record
 
-    def recorded(log: EventLog, event: str, **fields: object) -> Event:
+    def recorded(log: EventLog, event: str, **fields: object) -> Event | None:
         entry = record(log, event, **fields)
-        if names & {entry.event, entry.phase} and entry.round == number:
+        if entry and names & {entry.event, entry.phase} and entry.round == number:
             EventLog.record = record
             os.kill(os.getpid(), signal.SIGSTOP)
         return entry

@@ -14,7 +14,7 @@ from secfpp.coordinator.participants import Participants
 from secfpp.coordinator.session import RunSession
 from secfpp.demo.launcher import COORDINATOR, Federation, Waits
 from secfpp.demo.scenario import Training, scenario
-from secfpp.errors import ConfigError, RoundFailed, StoreFailure
+from secfpp.errors import ConfigError, PeerViolation, RoundFailed, StoreFailure
 from secfpp.journal.events import read_events
 from secfpp.party.daemon import PartyDaemon
 from secfpp.protocol.messages import Accept, Done, Ended, Envelope, Invite, Refuse
@@ -139,6 +139,16 @@ def test_who_has_accepted_and_then_refuses_is_not_among_those_who_accepted():
     assert (answers.roster, answers.refused) == ((), {"a": "leaving: it was told to end"})
     gathering._on_answer(answers, None, ("a", Accept("run", ())))
     assert (answers.roster, answers.refused) == (("a",), {})
+
+
+def test_trouble_in_the_turn_in_which_a_run_ends_does_not_end_the_daemon(tmp_path):
+    """The daemon knows the session for one turn longer than its log is open."""
+    session, _ = session_in(tmp_path)
+    session.deliver("boss", Ended("run", True, "done"))
+    asyncio.run(session.conduct())
+    daemon, _ = daemon_with(session)
+    daemon._trouble("party-2", PeerViolation("party-2", "sent bytes that are no message"))
+    assert "trouble" not in {event.event for event in read_events(session.directory)}
 
 
 def daemon_with(session: object) -> tuple[PartyDaemon, Outgoing]:
