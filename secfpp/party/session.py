@@ -26,6 +26,7 @@ from secfpp.protocol.messages import (
     STARTED_AGAIN,
     Accept,
     Ended,
+    Halt,
     Invite,
     Message,
     Open,
@@ -169,8 +170,11 @@ class PartySession:
         if is_past(desk.memory, key):
             return False
         if not is_agreed(self._job, params):
-            text = f"refused round {key.round}, attempt {key.attempt}: not agreed"
+            text = f"refused round {key.round}, attempt {key.attempt}: not as the job says"
             desk.say("violation", text=text)
+            desk.tell_coordinator(
+                Halt(key, "job", "this is not the attempt that the job describes")
+            )
             return False
         desk.memory.opens(params)
         return True

@@ -108,9 +108,9 @@ def opened(network) -> list[str]:
         (as_they_are, f"disputes a leaf of {DEALER} that the signed words do not put off its word"),
         (of_too_few, "that the signed words do not put off its word"),
         (with_that_of_a_liar, "that the signed words do not put off its word"),
-        (with_the_victims_changed, f"shows a word that {VICTIM} did not sign"),
-        (with_all_others_changed, "did not sign"),
-        (with_that_of_a_stranger, "shows a word that stranger did not sign"),
+        (with_the_victims_changed, f"shows a word of {VICTIM} that does not count"),
+        (with_all_others_changed, "that does not count"),
+        (with_that_of_a_stranger, "shows a word of stranger, which has none here"),
     ],
 )
 def test_a_leaf_of_an_honest_dealer_is_not_opened_whatever_words_are_shown(

@@ -8,25 +8,28 @@ from dataclasses import replace
 import pytest
 
 from secfpp.protocol.messages import Accept, Halt, Open
-from secfpp.protocol.params import SharingSpec
+from secfpp.settings.files import JobSettings
+from secfpp.settings.rounds import round_params
 
-from .party_alone import conducted, opening, session_in, until
+from .party_alone import DIM, ROSTER, conducted, opening, session_in, until
 
-LARGE = (SharingSpec("domain", 128, 1.0, 16),)
-TWO = (SharingSpec("domain", 64, 1.0, 16), SharingSpec("prompt", 64, 1.0, 16))
+LONGER = round_params(JobSettings(), opening(1).key, "boss", ROSTER, 2 * DIM)
+ONE = opening(1).params.feature_sharing
+TWO = replace(opening(1).params, sharings=(ONE, replace(ONE, kind="prompt")))
 
 
-@pytest.mark.parametrize("sharings", [LARGE, TWO])
-def test_the_coordinator_hears_why_and_a_fitting_attempt_is_joined_after_it(tmp_path, sharings):
+@pytest.mark.parametrize(("params", "code"), [(LONGER, "sharings"), (TWO, "job")])
+def test_the_coordinator_hears_why_and_a_fitting_attempt_is_joined_after_it(tmp_path, params, code):
+    """How long its prompts are, a party does not know before it has trained."""
     session, link = session_in(tmp_path)
 
     async def script() -> None:
         await until(lambda: any(isinstance(m, Accept) for _, m in link.sent))
-        session.deliver("boss", Open(replace(opening(1).params, sharings=sharings)))
+        session.deliver("boss", Open(params))
         await until(lambda: any(isinstance(m, Halt) for _, m in link.sent))
         session.deliver("boss", opening(2))
         await until(lambda: link.deals(opening(2).key) > 0)
 
     asyncio.run(conducted(session, script))
     (halt,) = [message for _, message in link.sent if isinstance(message, Halt)]
-    assert halt.code == "sharings"
+    assert halt.code == code

@@ -145,7 +145,11 @@ def test_no_round_and_no_attempt_beyond_those_agreed_to_is_opened(tmp_path, roun
     asyncio.run(conducted(session, script))
     assert (link.deals(key), link.deals(last.key)) == (0, 4)
     (violation,) = [e for e in read_events(session.directory) if e.event == "violation"]
-    assert violation.text == f"refused round {key.round}, attempt {key.attempt}: not agreed"
+    assert (
+        violation.text == f"refused round {key.round}, attempt {key.attempt}: not as the job says"
+    )
+    (halt,) = [message for _, message in link.sent if isinstance(message, Halt)]
+    assert (halt.key, halt.code) == (key, "job")
 
 
 AGREED = JobSettings(
