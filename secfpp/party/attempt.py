@@ -49,6 +49,8 @@ class Attempt:
         training = asyncio.create_task(self._prepare_vectors())
         try:
             while machine.result is None:
+                if training.done():
+                    training.result()  # A defect in it is one of the run.
                 self._follow()
                 if not clock.left:  # However many items there are: some may be meant to hold up.
                     self._give_up()

@@ -12,23 +12,34 @@ from secfpp.coordinator.runs import Runs
 from secfpp.errors import RoundFailed, SecFPPError, heard
 from secfpp.party.daemon import PartyDaemon
 from secfpp.party.memory import recall, unfinished
+from secfpp.party.session import PartySession
 from secfpp.protocol.messages import Invite, Refuse
 from secfpp.settings.files import JobSettings
 from secfpp.store.sealed import SealedStore
 
-from .party_alone import PEERS, opening, session_in
+from .party_alone import PEERS, Outgoing, opening, session_in
 
 
 async def breaks(*_: object) -> None:
     raise ZeroDivisionError("an injected defect")
 
 
-async def test_a_party_does_not_go_on_with_a_run_that_a_defect_has_ended(tmp_path):
+async def broken(tmp_path, where: str) -> tuple[PartySession, Outgoing]:
+    """A party's session that a defect has ended: between attempts, or in training."""
     session, link = session_in(tmp_path)
-    session._command = breaks
+    if where == "training":
+        session._vectors.prepare = breaks
+    else:
+        session._command = breaks
     session.deliver("boss", opening(1))
     with pytest.raises(ZeroDivisionError):
-        await session.conduct()
+        await asyncio.wait_for(session.conduct(), 20)  # Less than its idle_timeout.
+    return session, link
+
+
+@pytest.mark.parametrize("where", ["between attempts", "training"])
+async def test_a_party_does_not_go_on_with_a_run_that_a_defect_has_ended(tmp_path, where):
+    session, link = await broken(tmp_path, where)
     store = session._desk.store
     assert recall(store, "run").over
     assert unfinished(store) is None
@@ -37,13 +48,9 @@ async def test_a_party_does_not_go_on_with_a_run_that_a_defect_has_ended(tmp_pat
 
 
 async def test_a_party_that_is_invited_again_goes_on_with_a_run_that_a_defect_has_ended(tmp_path):
-    broken, _ = session_in(tmp_path)
-    broken._command = breaks
-    broken.deliver("boss", opening(1))
-    with pytest.raises(ZeroDivisionError):
-        await broken.conduct()
+    session, _ = await broken(tmp_path, "between attempts")
     daemon, begun = PartyDaemon.__new__(PartyDaemon), []
-    daemon._store = broken._desk.store
+    daemon._store = session._desk.store
     daemon._begin = lambda memory, *, is_again: begun.append((memory.over, is_again))
     daemon._take_part(Invite("run", "{}", PEERS))
     assert begun == [(False, True)]
